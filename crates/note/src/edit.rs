@@ -1,0 +1,33 @@
+//! The closed set of changes to a plan. A note's fix, a repair and `check --fix` are all made of these.
+
+use serde::{Deserialize, Serialize};
+
+/// One change to a plan. Applying it twice changes nothing more than applying it once.
+///
+/// As JSON (contract): `{"kind": "apt", "value": ["libgl1"]}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "value")]
+pub enum Edit {
+    /// Install these packages of the base's distribution.
+    Apt(Vec<String>),
+    /// Constrain the version of a distribution, whoever asks for it: a PEP 508 requirement, `numpy<2`.
+    PipPin(String),
+    /// Install a distribution nobody declared: a PEP 508 requirement.
+    PipAdd(String),
+    /// Drop a declared distribution, by name.
+    PipRemove(String),
+    /// An option of the `pip install` that the named cause is about, `--no-build-isolation`.
+    PipFlag(String),
+    /// A variable of the image, `KEY=VALUE`.
+    Env(String),
+    /// Another base image.
+    BaseImage(String),
+    /// An option of `docker run`, `--shm-size=8g`.
+    RunFlag(String),
+    /// A change of order, as a sentence.
+    Order(String),
+    /// A shell line that runs while the image is built, before the project is installed.
+    Command(String),
+    /// A shell line that changes the checkout inside the image.
+    UpstreamPatch(String),
+}
