@@ -3,7 +3,10 @@
 //! Pure: no file, process, network, clock or environment is touched, and the same tree gives the same facts.
 //! Foreign input never fails this stage: what cannot be read becomes a [`Finding`] beside the facts.
 
+mod commands;
+mod documents;
 mod facts;
+pub mod python;
 mod tree;
 
 pub use facts::{
