@@ -4,13 +4,17 @@
 //! parsed is skipped and the rest is read), and never looks at more than one file; [`follow`] joins files.
 
 mod arguments;
+mod follow;
 mod literal;
+pub(crate) mod sources;
 mod walk;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+pub use follow::{Start, follow, follow_in, follow_text};
 pub use literal::Value;
+pub use sources::{Sources, notebook_code};
 
 /// What one Python file says about itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,12 +45,19 @@ pub struct Module {
     pub errors: usize,
     /// Hashes of all identifiers used, sorted; see [`Module::mentions`].
     names: Vec<u64>,
+    /// Hashes of all names after `from … import`, sorted.
+    imported: Vec<u64>,
 }
 
 impl Module {
     /// Is this identifier used (not merely defined or imported) anywhere in the file?
     pub fn mentions(&self, identifier: &str) -> bool {
         self.names.binary_search(&hash(identifier)).is_ok()
+    }
+
+    /// Is this name imported from another module?
+    pub fn takes(&self, name: &str) -> bool {
+        self.imported.binary_search(&hash(name)).is_ok()
     }
 
     /// Calls of the function with this dotted name, import aliases already resolved (`np.load` is `numpy.load`).

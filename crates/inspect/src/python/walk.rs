@@ -113,6 +113,9 @@ impl<'a> Walker<'a> {
         arguments::finish(&mut self);
         self.module.names = self.identifiers.iter().map(|name| hash(name)).collect();
         self.module.names.sort_unstable();
+        self.module.imported =
+            self.module.imports.iter().flat_map(|import| import.names.iter().map(|name| hash(name))).collect();
+        self.module.imported.sort_unstable();
         self.module.assignments = self.names.into_outermost();
         self.module
     }
