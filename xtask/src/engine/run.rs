@@ -1,0 +1,571 @@
+//! Runs a command in a container: named, limited, timed, and removed on every path.
+//!
+//! In: a request and a place for the log. Out: the exit code as the engine recorded it, whether time or memory ran out,
+//! and the files that the run created or changed. The container never outlives the call: it is removed when the run has
+//! ended, when it failed to start, when this program panics or is interrupted. Upstream code runs nowhere else.
+
+use std::{
+    collections::BTreeSet,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Engine, EngineError, Kind, OWN_LABEL, PROCESS_LABEL,
+    process::{self, End, Said},
+};
+use crate::interrupt;
+
+/// At most so many changed files are reported.
+const CHANGED_LIMIT: usize = 300;
+
+/// Where the engine's storage cannot be read directly, the size of at most so many files is asked of the engine, at
+/// some 30 ms each.
+const SIZES_LIMIT: usize = 40;
+
+/// How long creating, inspecting or removing a container may take: a busy disk is slow, a hung daemon is slower.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What to run.
+#[derive(Debug, Clone, Default)]
+pub struct RunRequest {
+    pub image: String,
+    /// Program and arguments; `None`: what the image says.
+    pub command: Option<Vec<String>>,
+    /// Replaces the image's entry point; the empty string removes it.
+    pub entrypoint: Option<String>,
+    /// Part of the container's name, for people who look: `repro-NAME-…`.
+    pub name: String,
+    pub mounts: Vec<Mount>,
+    pub env: Vec<(String, String)>,
+    pub workdir: Option<String>,
+    /// `0:0`, `1000`, a name; the image's own where empty.
+    pub user: Option<String>,
+    /// No network at all.
+    pub offline: bool,
+    /// All GPUs, and the host's shared memory, as frameworks with worker processes need it.
+    pub gpus: bool,
+    pub limits: Limits,
+    /// `None`: no limit.
+    pub timeout: Option<Duration>,
+    /// Platform to run as, where the image is not of the host's.
+    pub platform: Option<String>,
+    /// Further flags of `docker run`, as they are.
+    pub extra: Vec<String>,
+    /// List the files that the run created or changed?
+    pub list_changes: bool,
+}
+
+/// What a container may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory, swap included. `None`: four fifths of what the engine's host has.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub pids: u32,
+    /// Bytes of `/dev/shm`; the engine's default (64 MiB) where empty.
+    pub shm: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: None, pids: 4096, shm: None }
+    }
+}
+
+/// A folder or file of the host, or a named volume, in the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mount {
+    Bind { source: PathBuf, target: String, read_only: bool },
+    Volume { name: String, target: String },
+}
+
+/// How a run went.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunOutcome {
+    /// Exit code of the command; 137 where it was killed, 127 where it was not found.
+    pub exit_code: i32,
+    pub timed_out: bool,
+    pub interrupted: bool,
+    /// The kernel killed a process of the container because the memory limit was reached.
+    pub oom_killed: bool,
+    /// The engine's own message where the command could not be started (`exec: "x": executable file not found in $PATH`).
+    pub error: Option<String>,
+    /// Wall clock from start to end, without creating and removing the container.
+    pub seconds: f64,
+    pub log: PathBuf,
+    /// Files that the run created, changed or deleted, outside mounts, `/tmp` and caches; sorted by path.
+    pub changed: Vec<ChangedFile>,
+}
+
+/// One file that a run left different from its image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedFile {
+    pub path: String,
+    /// Bytes; `None` where the size could not be had cheaply.
+    pub size: Option<u64>,
+    pub kind: ChangeKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    Added,
+    Changed,
+    Deleted,
+}
+
+/// What a short run said, both outputs apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    pub exit_code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub timed_out: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct State {
+    exit_code: i32,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: bool,
+    error: String,
+    running: bool,
+}
+
+impl Engine {
+    /// Runs a command with its output in `log` and, line by line, in `on_line`; stdin is closed.
+    ///
+    /// An `Err` means that the container could not be had: trouble with the engine, or an image that is not there.
+    /// A command that cannot be started is an outcome (127 or 126), as in a shell.
+    pub fn run(
+        &self,
+        request: &RunRequest,
+        log: &Path,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<RunOutcome, EngineError> {
+        let container = self.create(request)?;
+        let started = Instant::now();
+        let end = process::watch(
+            &self.expression(&self.program, ["start", "--attach", &container.name]),
+            request.timeout,
+            Some(log),
+            on_line,
+        )
+        .map_err(EngineError::from_io)?;
+        let seconds = started.elapsed().as_secs_f64();
+        if end != End::Exited(Some(0)) {
+            // The client may have ended without the container: by a timeout, an interruption, a lost connection.
+            container.kill();
+        }
+        let state = container.state()?;
+        let changed = if request.list_changes && end != End::Interrupted { container.changes() } else { Vec::new() };
+        container.remove();
+        Ok(RunOutcome {
+            exit_code: exit_code(&state, end),
+            timed_out: end == End::TimedOut,
+            interrupted: end == End::Interrupted || interrupt::requested(),
+            oom_killed: state.oom_killed,
+            error: Some(state.error).filter(|error| !error.is_empty()),
+            seconds,
+            log: log.to_owned(),
+            changed,
+        })
+    }
+
+    /// Runs a short command and returns what it printed. For questions to an image, not for upstream programs.
+    pub fn capture(&self, request: &RunRequest) -> Result<Captured, EngineError> {
+        let container = self.create(request)?;
+        let said = process::ask(
+            &self.expression(&self.program, ["start", "--attach", &container.name]),
+            request.timeout.unwrap_or(PATIENCE),
+        )
+        .map_err(EngineError::from_io)?;
+        if !said.ok() {
+            container.kill();
+        }
+        let state = container.state()?;
+        let exit_code = exit_code(&state, if said.timed_out { End::TimedOut } else { End::Exited(said.code) });
+        Ok(Captured { exit_code, stdout: said.stdout, stderr: said.stderr, timed_out: said.timed_out })
+    }
+
+    /// The command line, for the reader of a receipt: what someone types to see the same, with the same limits left to
+    /// the engine.
+    pub fn run_command_line(&self, request: &RunRequest) -> Vec<String> {
+        let mut line = vec![self.kind.name().to_owned(), "run".to_owned(), "--rm".to_owned()];
+        line.extend(self.visible_run_arguments(request));
+        line
+    }
+
+    fn create(&self, request: &RunRequest) -> Result<Container<'_>, EngineError> {
+        if interrupt::requested() {
+            return Err(EngineError::Interrupted);
+        }
+        if request.gpus {
+            self.gpus()?;
+        }
+        let container = Container::named(self, &request.name);
+        let mut arguments: Vec<String> = ["create", "--name", &container.name].map(ToOwned::to_owned).to_vec();
+        let mut flag = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        flag("--label", format!("{OWN_LABEL}=1"));
+        flag("--label", format!("{PROCESS_LABEL}={}", std::process::id()));
+        flag("--security-opt", "no-new-privileges".to_owned());
+        if self.can_limit {
+            let memory = request.limits.memory.or(self.total_memory.map(|total| total / 10 * 8));
+            if let Some(memory) = memory {
+                flag("--memory", memory.to_string());
+                // The same number: no swap. A host that swaps is worse than a run that is told it had too little.
+                flag("--memory-swap", memory.to_string());
+            }
+            flag("--pids-limit", request.limits.pids.to_string());
+        }
+        if self.kind == Kind::Podman {
+            // SELinux would otherwise hide mounted folders from the container; docker has it off by default.
+            flag("--security-opt", "label=disable".to_owned());
+        }
+        arguments.extend(self.visible_run_arguments(request));
+        let said = process::ask(&self.expression(&self.program, &arguments), PATIENCE).map_err(EngineError::from_io)?;
+        if said.ok() {
+            // Interrupted meanwhile: the guard's removal may have come too early, the drop's does not.
+            if interrupt::requested() {
+                return Err(EngineError::Interrupted);
+            }
+            return Ok(container);
+        }
+        Err(self.trouble(&said, &format!("create a container of `{}`", request.image), Some(&request.image)))
+    }
+
+    fn visible_run_arguments(&self, request: &RunRequest) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut flag = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
+        for mount in &request.mounts {
+            flag("--mount", &mount.to_flag());
+        }
+        for (key, value) in &request.env {
+            flag("--env", &format!("{key}={value}"));
+        }
+        if let Some(workdir) = &request.workdir {
+            flag("--workdir", workdir);
+        }
+        if let Some(user) = &request.user {
+            flag("--user", user);
+        }
+        if request.offline {
+            flag("--network", "none");
+        }
+        if let Some(platform) = request.platform.as_ref().filter(|platform| **platform != self.platform) {
+            flag("--platform", platform);
+        }
+        if let Some(entrypoint) = &request.entrypoint {
+            flag("--entrypoint", entrypoint);
+        }
+        if let Some(shm) = request.limits.shm {
+            flag("--shm-size", &shm.to_string());
+        }
+        if request.gpus {
+            match self.kind {
+                Kind::Docker => flag("--gpus", "all"),
+                Kind::Podman => flag("--device", "nvidia.com/gpu=all"),
+            }
+            arguments.push("--ipc=host".to_owned());
+        }
+        arguments.extend(request.extra.iter().cloned());
+        arguments.push(request.image.clone());
+        arguments.extend(request.command.iter().flatten().cloned());
+        arguments
+    }
+}
+
+impl Mount {
+    /// The value of `--mount`. Its fields are comma-separated values, so one with a comma or a quote is quoted.
+    fn to_flag(&self) -> String {
+        let field = |text: String| {
+            if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+        };
+        let fields = match self {
+            Self::Bind { source, target, read_only } => {
+                let mut fields =
+                    vec!["type=bind".to_owned(), format!("source={}", source.display()), format!("target={target}")];
+                if *read_only {
+                    fields.push("readonly".to_owned());
+                }
+                fields
+            }
+            Self::Volume { name, target } => {
+                vec!["type=volume".to_owned(), format!("source={name}"), format!("target={target}")]
+            }
+        };
+        fields.into_iter().map(field).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// The client's own code is no help: it says 1 where the engine's record says 127.
+fn exit_code(state: &State, end: End) -> i32 {
+    match end {
+        End::Exited(code) if state.exit_code == 0 && !state.error.is_empty() => code.unwrap_or(125),
+        _ if state.exit_code == 0 && !matches!(end, End::Exited(Some(0))) => 137,
+        _ => state.exit_code,
+    }
+}
+
+/// A container that exists as long as this value.
+struct Container<'a> {
+    engine: &'a Engine,
+    name: String,
+    removed: bool,
+    _guard: interrupt::Guard,
+}
+
+impl<'a> Container<'a> {
+    /// Chooses a name that is nobody else's. The container itself is made by the caller.
+    fn named(engine: &'a Engine, hint: &str) -> Self {
+        let hint: String = hint
+            .chars()
+            .map(
+                |letter| {
+                    if letter.is_ascii_alphanumeric() || letter == '_' { letter.to_ascii_lowercase() } else { '-' }
+                },
+            )
+            .take(40)
+            .collect();
+        let hint = hint.trim_matches(['-', '_']);
+        let middle = if hint.is_empty() { "run" } else { hint };
+        let name = format!("repro-{middle}-{}", super::random_suffix());
+        let guard = interrupt::on_interrupt({
+            let engine = engine.clone();
+            let name = name.clone();
+            move || engine.remove_container(&name)
+        });
+        Self { engine, name, removed: false, _guard: guard }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<Said, EngineError> {
+        process::ask(&self.engine.expression(&self.engine.program, arguments), PATIENCE).map_err(EngineError::from_io)
+    }
+
+    fn kill(&self) {
+        // Already ended is the usual case here, and no error.
+        let _ = self.ask(&["kill", &self.name]);
+    }
+
+    fn state(&self) -> Result<State, EngineError> {
+        // After a kill the engine needs a moment to notice the end.
+        for _ in 0..100 {
+            let said = self.ask(&["inspect", "--type=container", "--format={{json .State}}", &self.name])?;
+            if !said.ok() {
+                if interrupt::requested() {
+                    return Err(EngineError::Interrupted);
+                }
+                return Err(self.engine.trouble(&said, "read how a container ended", None));
+            }
+            let state: State = serde_json::from_str(said.stdout.trim())
+                .map_err(|error| EngineError::Answer { what: "inspect".into(), said: error.to_string() })?;
+            if !state.running {
+                return Ok(state);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(EngineError::Answer { what: "kill".into(), said: format!("container `{}` does not end", self.name) })
+    }
+
+    /// Best effort: a run is judged by more than its files.
+    fn changes(&self) -> Vec<ChangedFile> {
+        let Ok(said) = self.ask(&["diff", &self.name]) else { return Vec::new() };
+        let mut files = changed_files(&said.stdout);
+        let upper = self.upper_folder();
+        let mut asked = 0;
+        files.retain_mut(|file| {
+            if file.kind == ChangeKind::Deleted {
+                return true;
+            }
+            let found = match &upper {
+                Some(upper) => stat(&upper.join(file.path.trim_start_matches('/'))),
+                None if asked < SIZES_LIMIT => {
+                    asked += 1;
+                    self.header(&file.path)
+                }
+                None => None,
+            };
+            match found {
+                Some(Entry::File(size)) => {
+                    file.size = Some(size);
+                    true
+                }
+                Some(Entry::Other) => false,
+                None => true,
+            }
+        });
+        files
+    }
+
+    /// The folder of the host in which overlay drivers keep what the container wrote, where this process may read it.
+    fn upper_folder(&self) -> Option<PathBuf> {
+        let format = "--format={{json .GraphDriver.Data}}";
+        let said = self.ask(&["inspect", "--type=container", format, &self.name]).ok()?;
+        let data: serde_json::Value = serde_json::from_str(said.stdout.trim()).ok()?;
+        let folder = PathBuf::from(data.get("UpperDir")?.as_str()?);
+        std::fs::read_dir(&folder).ok().map(|_| folder)
+    }
+
+    /// Size and type from the tar header that `cp` begins with; the rest is not waited for.
+    fn header(&self, path: &str) -> Option<Entry> {
+        let source = format!("{}:{path}", self.name);
+        let reader = self
+            .engine
+            .expression(&self.engine.program, ["cp", &source, "-"])
+            .stdin_null()
+            .stderr_null()
+            .unchecked()
+            .reader()
+            .ok()?;
+        let mut header = [0_u8; 512];
+        let read = (&reader).read_exact(&mut header);
+        let _ = reader.kill();
+        read.ok()?;
+        tar_entry(&header)
+    }
+
+    fn remove(mut self) {
+        self.remove_now();
+    }
+
+    fn remove_now(&mut self) {
+        if !std::mem::replace(&mut self.removed, true) {
+            self.engine.remove_container(&self.name);
+        }
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        self.remove_now();
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    File(u64),
+    /// A folder, a link, a device.
+    Other,
+}
+
+fn stat(path: &Path) -> Option<Entry> {
+    let data = std::fs::symlink_metadata(path).ok()?;
+    Some(if data.is_file() { Entry::File(data.len()) } else { Entry::Other })
+}
+
+/// Reads one header of a tar stream: size (octal, or binary where the first bit is set) and type.
+fn tar_entry(header: &[u8; 512]) -> Option<Entry> {
+    let size = header.get(124..136)?;
+    let kind = *header.get(156)?;
+    if !matches!(kind, b'0' | 0) {
+        return Some(Entry::Other);
+    }
+    let bytes = if size.first()? & 0x80 == 0 {
+        let digits: String = size.iter().map(|&byte| char::from(byte)).filter(char::is_ascii_digit).collect();
+        u64::from_str_radix(&digits, 8).ok()?
+    } else {
+        size.get(4..)?.iter().fold(0_u64, |number, &byte| number.wrapping_shl(8) | u64::from(byte))
+    };
+    Some(Entry::File(bytes))
+}
+
+/// Reads `docker diff`: `A /workspace/out.png`, `C /etc`, `D /tmp/x`. Folders that contain a changed entry are folders,
+/// and say nothing more.
+fn changed_files(listing: &str) -> Vec<ChangedFile> {
+    let mut entries: BTreeSet<(&str, ChangeKind)> = BTreeSet::new();
+    for line in listing.lines() {
+        let kind = match line.get(..2) {
+            Some("A ") => ChangeKind::Added,
+            Some("C ") => ChangeKind::Changed,
+            Some("D ") => ChangeKind::Deleted,
+            _ => continue,
+        };
+        if let Some(path) = line.get(2..).filter(|path| !is_noise(path)) {
+            entries.insert((path, kind));
+        }
+    }
+    let folders: BTreeSet<&str> = listing
+        .lines()
+        .filter_map(|line| line.get(2..))
+        .filter_map(|path| path.rsplit_once('/').map(|(folder, _)| folder))
+        .collect();
+    entries
+        .into_iter()
+        .filter(|(path, _)| !folders.contains(path))
+        .map(|(path, kind)| ChangedFile { path: path.to_owned(), size: None, kind })
+        .take(CHANGED_LIMIT)
+        .collect()
+}
+
+/// Caches and bookkeeping: nobody runs a program for these.
+fn is_noise(path: &str) -> bool {
+    let starts = ["/tmp", "/var/tmp", "/var/cache", "/var/log", "/var/lib/apt", "/run", "/dev", "/proc", "/sys"];
+    starts.iter().any(|start| path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        || path.split('/').any(|part| {
+            matches!(
+                part,
+                "__pycache__" | ".cache" | ".config" | ".local" | ".nv" | ".triton" | ".ipython" | ".pytest_cache"
+            )
+        })
+        || path.ends_with(".pyc")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_lists_files_without_their_folders_and_without_caches() {
+        let files = changed_files(
+            "C /workspace\nC /workspace/demo\nA /workspace/demo/out.png\nA /workspace/demo/__pycache__\n\
+             A /workspace/demo/__pycache__/x.pyc\nC /root\nA /root/.cache\nA /root/.cache/model.bin\nC /tmp\nA /tmp/x\n\
+             D /workspace/demo/old\nA /tmpfile\n",
+        );
+        let seen: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.kind)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("/tmpfile", ChangeKind::Added),
+                ("/workspace/demo/old", ChangeKind::Deleted),
+                ("/workspace/demo/out.png", ChangeKind::Added),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mount_with_a_comma_in_its_path_is_quoted() {
+        let check = |source: &str, expected: &str| {
+            let mount = Mount::Bind { source: source.into(), target: "/probe".into(), read_only: true };
+            assert_eq!(mount.to_flag(), expected);
+        };
+        check("/a", "type=bind,source=/a,target=/probe,readonly");
+        check("/a,b", "type=bind,\"source=/a,b\",target=/probe,readonly");
+    }
+
+    #[test]
+    fn a_tar_header_tells_the_size_of_a_file() {
+        let mut header = [0_u8; 512];
+        header[124..135].copy_from_slice(b"00000001750");
+        header[156] = b'0';
+        assert_eq!(tar_entry(&header), Some(Entry::File(1000)));
+        header[156] = b'5';
+        assert_eq!(tar_entry(&header), Some(Entry::Other));
+        header[156] = b'0';
+        header[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
+        assert_eq!(tar_entry(&header), Some(Entry::File(0x2_0000_0000)));
+    }
+
+    #[test]
+    fn the_engines_record_decides_over_the_clients_exit_code() {
+        let check = |state: State, end: End, expected: i32| assert_eq!(exit_code(&state, end), expected, "{state:?}");
+        check(State { exit_code: 3, ..State::default() }, End::Exited(Some(3)), 3);
+        check(State { exit_code: 127, error: "not found".into(), ..State::default() }, End::Exited(Some(1)), 127);
+        check(State::default(), End::Exited(Some(0)), 0);
+        check(State::default(), End::TimedOut, 137);
+    }
+}
