@@ -1,0 +1,179 @@
+//! The README of `repositories/USER/REPO/`: what the image is, how to build and run it, what was tried, what was proved.
+
+use std::fmt::Write as _;
+
+use crate::plan::{Plan, Reason, SourceKind};
+use crate::planner::describe_gpu;
+use crate::receipt::Receipt;
+
+/// The README's text. `receipt` is `None` where nothing was built yet.
+pub fn readme(plan: &Plan, receipt: Option<&Receipt>) -> String {
+    let mut out = String::new();
+    let _ = write_readme(&mut out, plan, receipt);
+    out
+}
+
+fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std::fmt::Result {
+    writeln!(out, "# {}\n", plan.repo)?;
+    let source = &plan.source;
+    match source.kind {
+        SourceKind::Pypi => writeln!(
+            out,
+            "Upstream: the sdist of `{}` {} on PyPI, uploaded {}.",
+            source.location, source.commit, source.committed
+        )?,
+        _ if source.upstream.is_empty() => writeln!(out, "Upstream: a local folder, as of {}.", source.committed)?,
+        _ => writeln!(out, "Upstream: <{}> at `{}` ({}).", source.upstream, source.commit, source.committed)?,
+    }
+    match receipt {
+        Some(r) if r.success => writeln!(
+            out,
+            "\n**Reproduced**: level `{}`, proof `{}`{}.",
+            r.level.as_deref().unwrap_or("built"),
+            r.proof.as_deref().unwrap_or("none"),
+            r.proved.as_ref().map(|d| format!(", {d}")).unwrap_or_default()
+        )?,
+        Some(r) => writeln!(
+            out,
+            "\n**Not reproduced**: {}.",
+            one_line(r.reason.as_deref().unwrap_or("see the attempts below"))
+        )?,
+        None => writeln!(out, "\nNot built yet.")?,
+    }
+
+    writeln!(out, "\n## Build and run\n\nFrom the project's root:\n")?;
+    match receipt {
+        Some(r) => {
+            writeln!(out, "```sh\n{}", r.build_command)?;
+            for command in &r.run_commands {
+                writeln!(out, "{command}")?;
+            }
+            writeln!(out, "```")?;
+        }
+        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan))?,
+    }
+
+    writeln!(out, "\n## Plan\n")?;
+    writeln!(out, "- GPU: {}", code_safe(&describe_gpu(&plan.gpu)))?;
+    writeln!(out, "- Base: `{}`", plan.base_image)?;
+    for reason in &plan.python.because {
+        writeln!(out, "- Python {}: {}", plan.python.version, code_safe(&reason.line()))?;
+    }
+    match &plan.resolve_date {
+        Some(date) => writeln!(out, "- Releases as of {date}, the day of the source")?,
+        None => writeln!(out, "- Releases of the day of the build")?,
+    }
+    items(out, "System package", plan.apt.iter().map(|i| (i.value.as_str(), i.because.as_slice())))?;
+    items(out, "Requirement", plan.pip.requirements.iter().map(|w| (w.spec.as_str(), w.because.as_slice())))?;
+    items(out, "Limit", plan.pip.constraints.iter().map(|w| (w.spec.as_str(), w.because.as_slice())))?;
+    items(out, "Left out", plan.pip.removed.iter().map(|w| (w.spec.as_str(), w.because.as_slice())))?;
+    items(out, "Variable", plan.env.iter().map(|(k, i)| (k.as_str(), i.because.as_slice())))?;
+    if let Some(main) = &plan.main {
+        writeln!(out, "\n## Main command\n\n```sh\n{}\n```\n", main.command.line.replace("```", "` ` `"))?;
+        for line in &main.command.setup {
+            writeln!(out, "- Before it: `{}`", one_line(line))?;
+        }
+        for reason in &main.because {
+            writeln!(out, "- {}", code_safe(&one_line(reason)))?;
+        }
+        for change in &main.changes {
+            writeln!(out, "- Changed: {}", code_safe(&one_line(change)))?;
+        }
+    }
+    if let Some(receipt) = receipt {
+        write_attempts(out, receipt)?;
+        write_proof(out, receipt)?;
+    }
+    let caveats: Vec<&String> = plan.warnings.iter().chain(receipt.iter().flat_map(|r| &r.caveats)).collect();
+    if !caveats.is_empty() {
+        writeln!(out, "\n## Caveats\n")?;
+        let mut said: Vec<&String> = Vec::new();
+        for caveat in caveats {
+            if !said.contains(&caveat) {
+                writeln!(out, "- {}", code_safe(&one_line(caveat)))?;
+                said.push(caveat);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn items<'a>(
+    out: &mut String,
+    title: &str,
+    items: impl Iterator<Item = (&'a str, &'a [Reason])>,
+) -> std::fmt::Result {
+    for (value, because) in items {
+        let reasons: Vec<String> = because.iter().take(3).map(Reason::line).collect();
+        writeln!(out, "- {title} `{}`: {}", one_line(value), code_safe(&one_line(&reasons.join("; "))))?;
+    }
+    Ok(())
+}
+
+fn write_attempts(out: &mut String, receipt: &Receipt) -> std::fmt::Result {
+    writeln!(out, "\n## Attempts\n\n| # | stage | result | cause | change |\n| --- | --- | --- | --- | --- |")?;
+    for attempt in &receipt.attempts {
+        let cause = match (&attempt.diagnosis, &attempt.cause) {
+            (Some(id), Some(cause)) => format!("{} (`{id}`)", one_line(cause)),
+            (Some(id), None) => format!("`{id}`"),
+            _ => String::new(),
+        };
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            attempt.n,
+            attempt.stage,
+            if attempt.ok { "ok" } else { "failed" },
+            cell(&cause),
+            cell(&attempt.edits.join("; "))
+        )?;
+    }
+    Ok(())
+}
+
+fn write_proof(out: &mut String, receipt: &Receipt) -> std::fmt::Result {
+    writeln!(out, "\n## What was proved\n")?;
+    if let Some(code) = receipt.evidence.exit_code {
+        writeln!(out, "- exit code {code}")?;
+    }
+    for (name, framework) in &receipt.evidence.frameworks {
+        writeln!(out, "- {name}: {}", framework.describe())?;
+    }
+    for (path, bytes) in receipt.evidence.files.iter().take(8) {
+        writeln!(out, "- wrote `{}` ({bytes} bytes)", one_line(path))?;
+    }
+    if let Some(text) = &receipt.evidence.expected_output {
+        writeln!(out, "- expected output seen: `{}`", one_line(text).replace('`', "'"))?;
+    }
+    if receipt.base.stand_in {
+        writeln!(out, "- on a stand-in for `{}`, since no registry answered", receipt.base.image)?;
+    }
+    Ok(())
+}
+
+/// The command that builds the folder, from the project's root.
+pub fn build_command(plan: &Plan, stand_in: bool) -> String {
+    let argument = if stand_in { format!("--build-arg UPSTREAM={} ", crate::render::STAND_IN_UPSTREAM) } else { String::new() };
+    format!("docker build {argument}-t {} repositories/{}", plan.tag(), plan.repo)
+}
+
+/// The command that runs the image.
+pub fn run_command(plan: &Plan) -> String {
+    let mut words: Vec<String> = ["docker", "run", "--rm"].map(str::to_owned).to_vec();
+    words.extend(plan.run_flags.iter().map(|f| repro_dockerfile::shell_quote(&f.value).to_string()));
+    words.push(plan.tag());
+    words.join(" ")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Foreign text in Markdown prose must not open tags or tables.
+fn code_safe(text: &str) -> String {
+    text.replace('<', "&lt;").replace('|', "\\|")
+}
+
+fn cell(text: &str) -> String {
+    code_safe(&one_line(text))
+}

@@ -1,0 +1,163 @@
+//! Applying an [`Edit`] to a [`Plan`]: the only way in which notes, repairs and people change one.
+
+use repro_note::Edit;
+
+use crate::plan::{Because, Plan, Reason, Wanted};
+use crate::names::{normalise, requirement_name};
+
+/// What an edit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    Changed,
+    /// The plan already said so.
+    Unchanged,
+    /// It contradicts what the plan holds for another reason; nothing was changed.
+    Conflict(String),
+}
+
+/// Applies one edit. Applying it again gives [`Applied::Unchanged`].
+///
+/// `about` is the distribution that the cause names; options of `pip install` are applied to its installation alone.
+pub fn apply(plan: &mut Plan, edit: &Edit, reason: &Reason, about: Option<&str>) -> Applied {
+    match edit {
+        Edit::Apt(packages) => {
+            let mut changed = false;
+            for package in packages {
+                changed |= add(&mut plan.apt, package, reason);
+            }
+            plan.apt.sort_by(|a, b| a.value.cmp(&b.value));
+            outcome(changed)
+        }
+        Edit::PipPin(spec) => pin(plan, spec, reason),
+        Edit::PipAdd(spec) => {
+            let Some(name) = requirement_name(spec) else { return Applied::Conflict(format!("`{spec}` is no requirement")) };
+            if let Some(removed) = plan.pip.removed.iter().find(|w| w.name == name) {
+                return Applied::Conflict(format!("`{name}` was removed: {}", reasons(&removed.because)));
+            }
+            if plan.pip.requirements.iter().any(|w| w.name == name && w.spec == *spec) {
+                return Applied::Unchanged;
+            }
+            // A requirement of that name with a version of its own is a pin in other words.
+            if plan.pip.requirements.iter().any(|w| w.name == name) {
+                return if *spec == name { Applied::Unchanged } else { pin(plan, spec, reason) };
+            }
+            plan.pip.requirements.push(Wanted { name, spec: spec.clone(), because: vec![reason.clone()] });
+            Applied::Changed
+        }
+        Edit::PipRemove(name) => {
+            let name = normalise(name);
+            if plan.pip.removed.iter().any(|w| w.name == name) {
+                return Applied::Unchanged;
+            }
+            plan.pip.requirements.retain(|w| w.name != name);
+            plan.pip.constraints.retain(|w| w.name != name);
+            plan.pip.direct.retain(|d| d.name != name);
+            plan.pip.removed.push(Wanted { spec: name.clone(), name, because: vec![reason.clone()] });
+            Applied::Changed
+        }
+        Edit::PipFlag(flag) if flag == "--no-build-isolation" => {
+            let mut changed = false;
+            if let Some(project) = plan.project.as_mut()
+                && (about.is_none() || about.map(normalise) == project.name)
+                && project.isolated
+            {
+                project.isolated = false;
+                project.because.push(reason.clone());
+                changed = true;
+            }
+            if let Some(name) = about.map(normalise)
+                && plan.project.as_ref().is_none_or(|p| p.name.as_deref() != Some(&name))
+            {
+                changed |= add(&mut plan.pip.unisolated, &name, reason);
+            }
+            outcome(changed)
+        }
+        Edit::PipFlag(flag) => outcome(add(&mut plan.pip.flags, flag, reason)),
+        Edit::Env(pair) => {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Applied::Conflict(format!("`{pair}` is not KEY=VALUE"));
+            };
+            match plan.env.get(key) {
+                Some(old) if old.value == value => Applied::Unchanged,
+                Some(old) => Applied::Conflict(format!("{key} is already `{}`: {}", old.value, reasons(&old.because))),
+                None => {
+                    plan.env.insert(key.to_owned(), Because::new(value.to_owned(), reason.clone()));
+                    Applied::Changed
+                }
+            }
+        }
+        Edit::BaseImage(image) if *image == plan.base_image => Applied::Unchanged,
+        Edit::BaseImage(image) if plan.base_chosen || plan.on_ngc() => {
+            Applied::Conflict(format!("the base `{}` stays; `--base {image}` would try the other", plan.base_image))
+        }
+        Edit::BaseImage(image) => {
+            plan.base_image.clone_from(image);
+            if let Some(version) = python_of_image(image) {
+                plan.python.version = version;
+            }
+            plan.python.because.push(reason.clone());
+            Applied::Changed
+        }
+        Edit::RunFlag(flag) => outcome(add(&mut plan.run_flags, flag, reason)),
+        Edit::Order(sentence) => outcome(add(&mut plan.orders, sentence, reason)),
+        Edit::Command(line) => outcome(add(&mut plan.commands, line, reason)),
+        Edit::UpstreamPatch(line) => outcome(add(&mut plan.patches, line, reason)),
+    }
+}
+
+/// The edit in one line, as attempts list it: `apt libgl1 libglib2.0-0`.
+pub fn describe(edit: &Edit) -> String {
+    match edit {
+        Edit::Apt(packages) => format!("apt {}", packages.join(" ")),
+        Edit::PipPin(v) => format!("pip_pin {v}"),
+        Edit::PipAdd(v) => format!("pip_add {v}"),
+        Edit::PipRemove(v) => format!("pip_remove {v}"),
+        Edit::PipFlag(v) => format!("pip_flag {v}"),
+        Edit::Env(v) => format!("env {v}"),
+        Edit::BaseImage(v) => format!("base_image {v}"),
+        Edit::RunFlag(v) => format!("run_flag {v}"),
+        Edit::Order(v) => format!("order {v}"),
+        Edit::Command(v) => format!("command {v}"),
+        Edit::UpstreamPatch(v) => format!("upstream_patch {v}"),
+    }
+}
+
+/// The Python minor version that an official image's tag names.
+pub fn python_of_image(image: &str) -> Option<String> {
+    let tag = image.strip_prefix("python:")?;
+    let version: String = tag.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let mut parts = version.split('.');
+    let (major, minor) = (parts.next()?, parts.next()?);
+    (!major.is_empty() && !minor.is_empty()).then(|| format!("{major}.{minor}"))
+}
+
+fn pin(plan: &mut Plan, spec: &str, reason: &Reason) -> Applied {
+    let Some(name) = requirement_name(spec) else { return Applied::Conflict(format!("`{spec}` is no requirement")) };
+    if plan.pip.constraints.iter().any(|w| w.spec == spec) {
+        return Applied::Unchanged;
+    }
+    if let Some(old) = plan.pip.constraints.iter().find(|w| w.name == name && w.spec.contains("==")) {
+        return Applied::Conflict(format!("`{}` holds: {}", old.spec, reasons(&old.because)));
+    }
+    plan.pip.constraints.push(Wanted { name, spec: spec.to_owned(), because: vec![reason.clone()] });
+    Applied::Changed
+}
+
+fn add(list: &mut Vec<Because<String>>, value: &str, reason: &Reason) -> bool {
+    if let Some(item) = list.iter_mut().find(|item| item.value == value) {
+        if !item.because.contains(reason) {
+            item.because.push(reason.clone());
+        }
+        return false;
+    }
+    list.push(Because::new(value.to_owned(), reason.clone()));
+    true
+}
+
+fn outcome(changed: bool) -> Applied {
+    if changed { Applied::Changed } else { Applied::Unchanged }
+}
+
+fn reasons(reasons: &[Reason]) -> String {
+    reasons.iter().map(Reason::line).collect::<Vec<_>>().join("; ")
+}

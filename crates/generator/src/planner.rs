@@ -1,0 +1,639 @@
+//! Facts and knowledge in, [`Plan`] out. Nothing is resolved, fetched or measured here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use repro_core::{Context, KnowledgeBase};
+use repro_inspect::{
+    Action, Candidate, Command, Evidence, Facts, Form, Gpu, GpuNeed, Kind, Native, Project, Requirement, Scope, Strength,
+};
+use repro_note::Edit;
+
+use crate::edit::{self, Applied};
+use crate::names::{in_torch_family, normalise, parse, provides, requirement_name};
+use crate::overrides::Overrides;
+use crate::plan::{Because, Direct, Main, Pip, Plan, ProjectInstall, Python, Reason, Source, SourceKind, Wanted};
+
+/// The image that GPU repositories start from unless a person says otherwise.
+pub const NGC_IMAGE: &str = "nvcr.io/nvidia/pytorch:25.11-py3";
+/// The Debian release of CPU images: old enough for every Python that is still met, new enough to be supported.
+const SUITE: &str = "bookworm";
+/// How many alternatives to the main command a plan keeps.
+const ALTERNATIVES: usize = 11;
+
+/// Turns what was read into what is to be built.
+pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase, overrides: &Overrides) -> Plan {
+    let best = facts.candidates.first();
+    let main = main_command(best, overrides);
+    let gpu = facts.gpu.clone();
+    let on_ngc = overrides.base.is_none()
+        && match gpu.need {
+            GpuNeed::Required => overrides.gpu != Some(false),
+            GpuNeed::Optional => overrides.gpu == Some(true),
+            GpuNeed::None => false,
+        };
+    let mut warnings: Vec<String> = Vec::new();
+    let python = if on_ngc {
+        let version = knowledge.image(NGC_IMAGE).map_or_else(|| "3.12".to_owned(), |e| minor(&e.python).to_owned());
+        Python {
+            version,
+            constraint: constraint(facts),
+            because: vec![Reason::said(format!("`{NGC_IMAGE}` carries it"))],
+        }
+    } else {
+        choose_python(facts, &source.committed, knowledge, overrides, &mut warnings)
+    };
+    let base_image = match &overrides.base {
+        Some(base) => base.clone(),
+        None if on_ngc => NGC_IMAGE.to_owned(),
+        None => knowledge
+            .tables()
+            .slim_tag(&python.version, Some(SUITE))
+            .unwrap_or_else(|| format!("python:{}-slim-{SUITE}", python.version)),
+    };
+    let resolve_date = match overrides.resolve_date.as_deref() {
+        Some("none") => None,
+        Some(date) => Some(date.to_owned()),
+        None if source.committed.is_empty() => None,
+        None => Some(source.committed.clone()),
+    };
+    let project = project_install(facts, best);
+    let mut plan = Plan {
+        repo: repo.to_owned(),
+        gpu,
+        base_chosen: overrides.base.is_some(),
+        base_image,
+        platform: overrides.platform.clone().unwrap_or_else(|| "linux/amd64".to_owned()),
+        python,
+        resolve_date,
+        apt: Vec::new(),
+        pip: Pip::default(),
+        project,
+        env: BTreeMap::new(),
+        run_flags: Vec::new(),
+        commands: Vec::new(),
+        patches: Vec::new(),
+        orders: Vec::new(),
+        main,
+        alternatives: facts.candidates.iter().skip(1).take(ALTERNATIVES).cloned().collect(),
+        weights: facts.weights.clone(),
+        notes: Vec::new(),
+        warnings,
+        lock: None,
+        source: Source {
+            submodules: !facts.submodules.is_empty(),
+            lfs: source.lfs || !facts.lfs_pointers.is_empty(),
+            ..source
+        },
+    };
+    declared_requirements(&mut plan, facts, best);
+    imported_requirements(&mut plan, facts, best, knowledge);
+    native_builds(&mut plan);
+    stated_packages(&mut plan, facts, knowledge);
+    if on_ngc {
+        let reason = Reason::said("the main command needs a GPU");
+        for flag in ["--gpus", "all", "--ipc=host"] {
+            plan.run_flags.push(Because::new(flag.to_owned(), reason.clone()));
+        }
+    }
+    preventive(&mut plan, best, knowledge);
+    started_programs(&mut plan, best, knowledge);
+    overridden(&mut plan, overrides);
+    warn(&mut plan, facts);
+    plan
+}
+
+/// Makes one of the plan's alternatives its main command; the old one takes its place among the alternatives.
+pub fn promote(plan: &mut Plan, index: usize) {
+    if index < plan.alternatives.len() {
+        let chosen = plan.alternatives.remove(index);
+        plan.main = Some(main_of(&chosen));
+    }
+}
+
+fn main_of(candidate: &Candidate) -> Main {
+    Main {
+        command: candidate.command.clone(),
+        kind: candidate.kind,
+        snippet: candidate.snippet.clone(),
+        because: candidate.because.clone(),
+        changes: candidate.changes.clone(),
+        evidence: candidate.evidence.clone(),
+        expect: Vec::new(),
+    }
+}
+
+fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main> {
+    let mut main = match &overrides.command {
+        Some(line) => Main {
+            command: Command {
+                line: line.clone(),
+                setup: overrides.setup.clone(),
+                env: BTreeMap::new(),
+                workdir: overrides.workdir.clone().unwrap_or_default(),
+            },
+            kind: Kind::Script,
+            snippet: None,
+            because: vec!["`repro.toml` or the command line says so".to_owned()],
+            changes: Vec::new(),
+            evidence: Vec::new(),
+            expect: Vec::new(),
+        },
+        None => {
+            let mut main = main_of(best?);
+            main.command.setup.extend(overrides.setup.iter().cloned());
+            if let Some(workdir) = &overrides.workdir {
+                main.command.workdir.clone_from(workdir);
+            }
+            main
+        }
+    };
+    main.expect.clone_from(&overrides.expect);
+    Some(main)
+}
+
+// ---- Python ---------------------------------------------------------------------------------------------
+
+fn minor(version: &str) -> &str {
+    match version.match_indices('.').nth(1) {
+        Some((end, _)) => version.get(..end).unwrap_or(version),
+        None => version,
+    }
+}
+
+fn constraint(facts: &Facts) -> String {
+    let claims = |strength: Strength| {
+        let mut specifiers: Vec<&str> =
+            facts.pythons.iter().filter(|c| c.strength == strength).map(|c| c.specifier.as_str()).collect();
+        specifiers.sort_unstable();
+        specifiers.dedup();
+        specifiers.join(",")
+    };
+    let hard = claims(Strength::Hard);
+    if hard.is_empty() { claims(Strength::Recommended) } else { hard }
+}
+
+/// Does a minor version, in its newest patch release, satisfy a specifier set? Unreadable specifiers bind nobody.
+fn admits(specifier: &str, minor: &str) -> bool {
+    let Ok(specifiers) = VersionSpecifiers::from_str(specifier) else { return true };
+    // `>=3.8.1`, `<3.12` and `==3.10.4` are all about patch releases that an image of that minor version may have.
+    ["0", "1", "2", "4", "6", "8", "10", "12", "14", "16", "18", "20", "99"]
+        .iter()
+        .filter_map(|patch| Version::from_str(&format!("{minor}.{patch}")).ok())
+        .any(|version| specifiers.contains(&version))
+}
+
+fn choose_python(
+    facts: &Facts,
+    committed: &str,
+    knowledge: &KnowledgeBase,
+    overrides: &Overrides,
+    warnings: &mut Vec<String>,
+) -> Python {
+    let constraint = constraint(facts);
+    if let Some(version) = &overrides.python {
+        let because = vec![Reason::said("`repro.toml` or the command line says so")];
+        return Python { version: version.clone(), constraint, because };
+    }
+    let mut because = Vec::new();
+    let mut choices: Vec<String> = knowledge.tables().slim_pythons().map(str::to_owned).collect();
+    if !overrides.available_pythons.is_empty() {
+        choices.retain(|c| overrides.available_pythons.contains(c));
+    }
+    let mut narrow = |choices: &mut Vec<String>, reason: Reason, keep: &dyn Fn(&str) -> bool| {
+        let kept: Vec<String> = choices.iter().filter(|c| keep(c)).cloned().collect();
+        if kept.is_empty() {
+            warnings.push(format!("no Python fits all that is said: left aside that {}", reason.line()));
+        } else if kept.len() < choices.len() {
+            *choices = kept;
+            because.push(reason);
+        }
+    };
+    for claim in facts.pythons.iter().filter(|c| c.strength == Strength::Hard) {
+        let reason = Reason::seen(format!("upstream requires Python {}", claim.specifier), &claim.evidence);
+        narrow(&mut choices, reason, &|c| admits(&claim.specifier, c));
+    }
+    // Wheels of a pinned torch exist for few Pythons, and it cannot be built from source in reasonable time.
+    for requirement in facts.requirements.iter().filter(|r| matches!(r.scope, Scope::Main | Scope::Conda)) {
+        if let Some(version) = pinned(requirement)
+            && requirement.name == "torch"
+            && let pythons = knowledge.tables().pythons_of_torch(&version)
+            && !pythons.is_empty()
+        {
+            let text = format!("`{}` has wheels for Python {} only", requirement.spec, pythons.join(", "));
+            let reason = Reason::seen(text, &requirement.evidence);
+            narrow(&mut choices, reason, &|c| pythons.iter().any(|p| p == c));
+        }
+    }
+    for claim in facts.pythons.iter().filter(|c| c.strength == Strength::Recommended) {
+        let reason = Reason::seen(format!("upstream names Python {}", claim.specifier), &claim.evidence);
+        narrow(&mut choices, reason, &|c| admits(&claim.specifier, c));
+    }
+    let newest = choices.last().cloned().unwrap_or_default();
+    let current = match committed.parse() {
+        Ok(date) => knowledge.tables().python_current_at(date),
+        Err(_) => &newest,
+    };
+    let key = |version: &str| version.split('.').filter_map(|p| p.parse::<u32>().ok()).collect::<Vec<_>>();
+    choices.sort_by_key(|c| key(c));
+    let version = choices
+        .iter()
+        .rev()
+        .find(|c| key(c) <= key(current))
+        .or_else(|| choices.first())
+        .cloned()
+        .unwrap_or_else(|| current.to_owned());
+    let date = if committed.is_empty() { "today" } else { committed };
+    because.push(Reason::said(if version == current {
+        format!("Python {version} was current on {date}")
+    } else {
+        format!("of what is left, Python {version} is nearest to {current}, which was current on {date}")
+    }));
+    Python { version, constraint, because }
+}
+
+/// The version that a requirement pins with `==`, without a local label.
+fn pinned(requirement: &Requirement) -> Option<String> {
+    let parsed = parse(&requirement.spec)?;
+    let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) = parsed.version_or_url else { return None };
+    specifiers
+        .iter()
+        .find(|s| matches!(s.operator(), pep440_rs::Operator::Equal | pep440_rs::Operator::ExactEqual))
+        .map(|s| s.version().clone().without_local().to_string())
+}
+
+// ---- what is installed ----------------------------------------------------------------------------------
+
+fn project_install(facts: &Facts, best: Option<&Candidate>) -> Option<ProjectInstall> {
+    let project = project_of(facts, best)?;
+    let folder = if project.folder.is_empty() { "." } else { &project.folder };
+    let mut because = vec![match &project.evidence {
+        Some(evidence) => Reason::seen("the repository's own package", evidence),
+        None => Reason::said("the repository's own package"),
+    }];
+    let stated = facts.stated.installs.iter().find(|s| s.value == "editable" && s.strength >= Strength::Recommended);
+    let native: Vec<Native> = project.native.iter().copied().collect();
+    // An unbuilt checkout shadows the installed package as soon as a program runs in it.
+    let in_place = !native.is_empty() && !project.packages.is_empty();
+    if let Some(stated) = stated {
+        because.push(Reason::seen("upstream installs it in editable mode", &stated.evidence));
+    } else if in_place {
+        because.push(Reason::said("extensions are built in place, so that the checkout does not shadow them"));
+    }
+    let isolated = project.setup_imports.is_empty();
+    if !isolated {
+        because.push(Reason::said(format!("its setup imports {}", project.setup_imports.join(", "))));
+    }
+    Some(ProjectInstall {
+        folder: if folder == "." { String::new() } else { folder.to_owned() },
+        name: project.name.clone(),
+        editable: stated.is_some() || in_place,
+        isolated,
+        native,
+        version_from_vcs: project
+            .version_from_vcs
+            .then(|| project.version.clone().unwrap_or_else(|| "0.0.0".to_owned())),
+        because,
+    })
+}
+
+/// The project that the best command belongs to; else the one at the root.
+fn project_of<'f>(facts: &'f Facts, best: Option<&Candidate>) -> Option<&'f Project> {
+    let root = facts.projects.iter().find(|p| p.folder.is_empty());
+    if root.is_some() {
+        return root;
+    }
+    let best = best?;
+    let program = best.command.line.split_whitespace().next().unwrap_or_default();
+    facts.projects.iter().find(|p| {
+        p.console_scripts.contains_key(program)
+            || best.imports.followed.iter().chain(&best.entry).any(|path| path.starts_with(&format!("{}/", p.folder)))
+    })
+}
+
+fn declared_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate>) {
+    let own: BTreeSet<&str> = facts.projects.iter().filter_map(|p| p.name.as_deref()).collect();
+    let has_main = facts.requirements.iter().any(|r| r.scope == Scope::Main && !r.name.is_empty());
+    let uses_extra = |extra: &str| {
+        best.is_some_and(|b| b.evidence.iter().any(|e| e.text.contains(&format!("[{extra}]"))))
+    };
+    for requirement in &facts.requirements {
+        let wanted = match &requirement.scope {
+            Scope::Main => true,
+            Scope::Conda => !has_main,
+            Scope::Extra(extra) => uses_extra(extra),
+            _ => false,
+        };
+        if !wanted || own.contains(requirement.name.as_str()) {
+            continue;
+        }
+        add_requirement(plan, requirement, "declared");
+    }
+    for requirement in facts.requirements.iter().filter(|r| r.scope == Scope::Constraint) {
+        let reason = Reason::seen("a constraint of upstream", &requirement.evidence);
+        edit::apply(plan, &Edit::PipPin(requirement.spec.clone()), &reason, None);
+    }
+    for index in &facts.stated.indexes {
+        plan.pip.indexes.push(Because::new(index.value.clone(), Reason::seen("named upstream", &index.evidence)));
+    }
+}
+
+fn add_requirement(plan: &mut Plan, requirement: &Requirement, text: &str) {
+    let reason = Reason::seen(text, &requirement.evidence);
+    let name = normalise(&requirement.name);
+    match requirement.form {
+        Form::Index => {
+            if plan.on_ngc() && in_torch_family(&name) {
+                let warning = format!("`{}` is left out: the base carries its own build of {name}", requirement.spec);
+                if !plan.warnings.contains(&warning) {
+                    plan.warnings.push(warning);
+                }
+                return;
+            }
+            let spec = without_local_label(&requirement.spec);
+            if let Some(same) = plan.pip.requirements.iter_mut().find(|w| w.name == name && w.spec == spec) {
+                same.because.push(reason);
+                return;
+            }
+            plan.pip.requirements.push(Wanted { name, spec, because: vec![reason] });
+        }
+        Form::Path | Form::Editable => {
+            let folder = requirement.spec.trim_start_matches("./").trim_end_matches('/');
+            let folder = if folder == "." { "" } else { folder };
+            if let Some(project) = plan.project.as_mut().filter(|p| p.folder == folder) {
+                project.editable |= requirement.form == Form::Editable;
+                return;
+            }
+            let (local, editable) = (true, requirement.form == Form::Editable);
+            add_direct(plan, Direct { name, target: folder.to_owned(), local, editable, because: vec![reason] });
+        }
+        Form::Url | Form::Vcs => {
+            let target = requirement.spec.split_once(" @ ").map_or(requirement.spec.as_str(), |(_, url)| url);
+            let target = target.trim().to_owned();
+            add_direct(plan, Direct { name, target, local: false, editable: false, because: vec![reason] });
+        }
+    }
+}
+
+fn add_direct(plan: &mut Plan, direct: Direct) {
+    if !plan.pip.direct.iter().any(|d| d.target == direct.target) {
+        plan.pip.direct.push(direct);
+    }
+}
+
+/// `torch==1.10.0+cu113` names a build that only one index has; the release is the same without the label.
+fn without_local_label(spec: &str) -> String {
+    let (requirement, marker) = match spec.split_once(';') {
+        Some((requirement, marker)) => (requirement, Some(marker)),
+        None => (spec, None),
+    };
+    let Some((start, _)) = requirement.match_indices('+').next() else { return spec.to_owned() };
+    let (head, tail) = requirement.split_at(start);
+    let end = tail
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '_' | '-')))
+        .unwrap_or(tail.len());
+    let rest = tail.get(end..).unwrap_or_default();
+    let requirement = format!("{head}{rest}");
+    marker.map_or(requirement.clone(), |marker| format!("{requirement};{marker}"))
+}
+
+/// Adds what the main command's code imports and nobody declares.
+fn imported_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate>, knowledge: &KnowledgeBase) {
+    let Some(best) = best else { return };
+    let own: BTreeSet<String> = facts.projects.iter().flat_map(|p| p.packages.keys().cloned()).collect();
+    for (module, evidence) in &best.imports.required {
+        let top = module.split('.').next().unwrap_or(module);
+        if own.contains(top) || knowledge.is_stdlib(top, &plan.python.version) {
+            continue;
+        }
+        let Some(distribution) = distribution_of(module, facts, knowledge) else {
+            plan.warnings.push(format!("{}:{} imports `{module}`, which nothing declares", evidence.path, evidence.line));
+            continue;
+        };
+        if plan.pip.requirements.iter().any(|w| provides(&w.name, &distribution))
+            || plan.pip.direct.iter().any(|d| provides(&d.name, &distribution))
+            || plan.project.as_ref().is_some_and(|p| p.name.as_deref() == Some(&distribution))
+            || plan.on_ngc() && in_torch_family(&distribution)
+        {
+            continue;
+        }
+        let reason = Reason::seen("imported, but not declared", evidence);
+        // Upstream may say elsewhere which release it wants: in an extra, a group, the documentation.
+        let elsewhere = facts
+            .requirements
+            .iter()
+            .filter(|r| provides(&r.name, &distribution) && !matches!(r.scope, Scope::Constraint | Scope::Build))
+            .filter(|r| r.form == Form::Index)
+            .min_by_key(|r| scope_rank(&r.scope));
+        let (name, spec, because) = match elsewhere {
+            Some(r) => {
+                let reasons = vec![reason, Reason::seen("its version is named here", &r.evidence)];
+                (r.name.clone(), without_local_label(&r.spec), reasons)
+            }
+            None => (distribution.clone(), distribution, vec![reason]),
+        };
+        plan.pip.requirements.push(Wanted { name, spec, because });
+    }
+}
+
+fn scope_rank(scope: &Scope) -> u8 {
+    match scope {
+        Scope::Main => 0,
+        Scope::Extra(_) => 1,
+        Scope::Group(_) => 2,
+        Scope::Conda => 3,
+        Scope::Documentation => 4,
+        Scope::Lock => 5,
+        Scope::Hint | Scope::Build | Scope::Constraint => 6,
+    }
+}
+
+/// The distribution that provides an import: by table, else by a declaration of that very name anywhere upstream.
+fn distribution_of(module: &str, facts: &Facts, knowledge: &KnowledgeBase) -> Option<String> {
+    if let Some(name) = knowledge.distribution_of_import(module) {
+        return Some(normalise(name));
+    }
+    let top = normalise(module.split('.').next().unwrap_or(module));
+    facts.requirements.iter().any(|r| normalise(&r.name) == top).then_some(top)
+}
+
+// ---- system packages ------------------------------------------------------------------------------------
+
+/// Compilers for what is compiled during installation. The NGC image has them.
+fn native_builds(plan: &mut Plan) {
+    if plan.on_ngc() {
+        return;
+    }
+    let Some(project) = &plan.project else { return };
+    if project.native.is_empty() {
+        return;
+    }
+    let languages: Vec<String> = project.native.iter().map(|n| format!("{n:?}").to_lowercase()).collect();
+    let reason = Reason {
+        text: format!("installing the project compiles {}", languages.join(", ")),
+        evidence: project.because.first().and_then(|r| r.evidence.clone()),
+        pitfall: None,
+    };
+    let mut packages = vec!["build-essential".to_owned()];
+    if project.native.contains(&Native::Cmake) {
+        packages.push("cmake".to_owned());
+    }
+    if project.native.contains(&Native::Fortran) {
+        packages.push("gfortran".to_owned());
+    }
+    if project.native.contains(&Native::Rust) {
+        packages.extend(["cargo".to_owned(), "rustc".to_owned()]);
+    }
+    edit::apply(plan, &Edit::Apt(packages), &reason, None);
+}
+
+/// Packages that upstream's own words ask for, as far as the release has them.
+fn stated_packages(plan: &mut Plan, facts: &Facts, knowledge: &KnowledgeBase) {
+    for stated in facts.stated.apt.iter().filter(|s| s.strength >= Strength::Recommended) {
+        let packages = match knowledge.tables().apt_rename(&stated.value, SUITE) {
+            Some(renamed) => renamed.to_vec(),
+            None => vec![stated.value.clone()],
+        };
+        let reason = Reason::seen("upstream installs it", &stated.evidence);
+        edit::apply(plan, &Edit::Apt(packages), &reason, None);
+    }
+    if plan.pip.direct.iter().any(|d| d.target.starts_with("git+")) && !plan.on_ngc() {
+        let reason = Reason::said("pip fetches a requirement with git");
+        edit::apply(plan, &Edit::Apt(vec!["git".to_owned()]), &reason, None);
+    }
+}
+
+/// Programs that the code starts by name.
+fn started_programs(plan: &mut Plan, best: Option<&Candidate>, knowledge: &KnowledgeBase) {
+    let Some(best) = best else { return };
+    for (program, evidence) in &best.imports.programs {
+        if let Some(packages) = knowledge.tables().packages_of_command(program, Some(SUITE)) {
+            let reason = Reason::seen(format!("the code starts `{program}`"), evidence);
+            edit::apply(plan, &Edit::Apt(packages), &reason, None);
+        }
+    }
+}
+
+// ---- knowledge and people -------------------------------------------------------------------------------
+
+/// Applies the fixes of preventive pitfalls that this plan would fall into.
+fn preventive(plan: &mut Plan, best: Option<&Candidate>, knowledge: &KnowledgeBase) {
+    let imports: BTreeSet<String> = best.map(|b| b.imports.required.keys().cloned().collect()).unwrap_or_default();
+    let mut applied = BTreeSet::new();
+    // A fix may bring in a library with pitfalls of its own; a few rounds settle that.
+    for _ in 0..4 {
+        let context = context(plan, Some(&imports));
+        let mut changed = false;
+        for found in knowledge.preventive(&context) {
+            if !applied.insert(found.pitfall.clone()) {
+                continue;
+            }
+            let reason = Reason::known(found.cause.clone(), found.pitfall.clone());
+            plan.notes.push(found.pitfall.clone());
+            let about = about(plan, &found.pitfall, knowledge);
+            for fix in &found.edits {
+                match edit::apply(plan, fix, &reason, about.as_deref()) {
+                    Applied::Changed => changed = true,
+                    Applied::Unchanged => {}
+                    Applied::Conflict(why) => plan.warnings.push(format!("{}: {why}", found.pitfall)),
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+}
+
+/// The distribution that a pitfall is about: one of its library's packages that the plan installs.
+pub fn about(plan: &Plan, pitfall: &str, knowledge: &KnowledgeBase) -> Option<String> {
+    let (note, _) = knowledge.pitfall(pitfall)?;
+    let installed = |name: &str| {
+        plan.pip.requirements.iter().any(|w| w.name == name)
+            || plan.pip.direct.iter().any(|d| d.name == name)
+            || plan.project.as_ref().is_some_and(|p| p.name.as_deref() == Some(name))
+            || plan.lock.iter().flat_map(|l| &l.requirements).any(|line| requirement_name(line).as_deref() == Some(name))
+    };
+    note.library.as_ref()?.value.packages.iter().map(|p| normalise(p)).find(|name| installed(name))
+}
+
+/// What the knowledge base needs to know of a plan.
+pub fn context(plan: &Plan, imports: Option<&BTreeSet<String>>) -> Context {
+    let mut distributions: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for wanted in &plan.pip.requirements {
+        let specifiers = parse(&wanted.spec).and_then(|r| match r.version_or_url {
+            Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) => Some(specifiers.to_string()),
+            _ => None,
+        });
+        distributions.insert(wanted.name.clone(), specifiers.filter(|s| !s.is_empty()));
+    }
+    for direct in &plan.pip.direct {
+        distributions.entry(direct.name.clone()).or_default();
+    }
+    for pin in plan.lock.iter().flat_map(|l| &l.requirements) {
+        if let Some((name, version)) = pin.split_once("==") {
+            distributions.insert(name.to_owned(), Some(version.to_owned()));
+        }
+    }
+    Context {
+        distributions: Some(distributions),
+        imports: imports.cloned(),
+        project: plan.project.as_ref().and_then(|p| p.name.clone()),
+        python: Some(plan.python.version.clone()),
+        base_image: Some(plan.base_image.clone()),
+        gpu: Some(plan.on_ngc()),
+        date: plan.resolve_date.as_ref().and_then(|d| d.parse().ok()),
+        ..Context::default()
+    }
+}
+
+fn overridden(plan: &mut Plan, overrides: &Overrides) {
+    let reason = Reason::said("`repro.toml` says so");
+    let mut edits: Vec<Edit> = Vec::new();
+    if !overrides.apt.is_empty() {
+        edits.push(Edit::Apt(overrides.apt.clone()));
+    }
+    edits.extend(overrides.without.iter().cloned().map(Edit::PipRemove));
+    edits.extend(overrides.pip.iter().cloned().map(Edit::PipAdd));
+    edits.extend(overrides.pin.iter().cloned().map(Edit::PipPin));
+    edits.extend(overrides.run_flags.iter().cloned().map(Edit::RunFlag));
+    for edit in &edits {
+        if let Applied::Conflict(why) = edit::apply(plan, edit, &reason, None) {
+            plan.warnings.push(format!("repro.toml: {why}"));
+        }
+    }
+    for (key, value) in &overrides.env {
+        plan.env.insert(key.clone(), Because::new(value.clone(), reason.clone()));
+    }
+}
+
+fn warn(plan: &mut Plan, facts: &Facts) {
+    for finding in &facts.findings {
+        plan.warnings.push(format!("{}: {}", finding.evidence.path, finding.message));
+    }
+    if plan.main.is_none() {
+        plan.warnings.push("no command was found that could be the main command; name one with `--command`".to_owned());
+    }
+    if plan.source.kind == SourceKind::Dir && plan.source.upstream.is_empty() {
+        plan.warnings.push("the source is a local folder: nobody else can fetch it".to_owned());
+    }
+}
+
+/// The GPU need in one line with its first evidence.
+pub fn describe_gpu(gpu: &Gpu) -> String {
+    let need = match gpu.need {
+        GpuNeed::Required => "required",
+        GpuNeed::Optional => "optional",
+        GpuNeed::None => "none",
+    };
+    match gpu.evidence.first() {
+        Some(Evidence { path, line, text }) => format!("{need} ({path}:{line}: {text})"),
+        None => need.to_owned(),
+    }
+}
+
+/// Is this an action that computes something with a model?
+pub fn computes(action: Action) -> bool {
+    matches!(action, Action::Infer | Action::Evaluate | Action::Train | Action::Serve | Action::Unknown)
+}

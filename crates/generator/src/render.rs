@@ -1,0 +1,367 @@
+//! A plan as the files of `repositories/USER/REPO/`: Dockerfile, lock, build constraints.
+
+use repro_core::Environment;
+use repro_dockerfile::{Dockerfile, shell_quote};
+
+use crate::names::{in_torch_family, requirement_name};
+use crate::plan::{Because, Direct, Main, Plan, Reason, SourceKind};
+
+/// Where a checkout that stands in for upstream lies during the build: the value of `--build-arg UPSTREAM=…`.
+pub const STAND_IN_UPSTREAM: &str = "/tmp/source";
+/// Folder of programs cut out of upstream's documents, and of our samples.
+pub const RUN_FOLDER: &str = "/workspace/run";
+/// Where the lock and the build constraints lie in the image.
+const LOCK_FOLDER: &str = "/workspace/lock";
+const NO_FLAGS: &[&str] = &[];
+
+/// The user that the image runs as: an existing uid 1000 of the base, else one of ours.
+pub fn user(environment: Option<&Environment>) -> (String, String) {
+    environment
+        .and_then(|e| e.uid_1000.clone())
+        .unwrap_or_else(|| ("repro".to_owned(), "/home/repro".to_owned()))
+}
+
+/// The Dockerfile of a plan. `environment` is what the base image holds, where that is known.
+pub fn dockerfile(plan: &Plan, environment: Option<&Environment>) -> Dockerfile {
+    let mut file = Dockerfile::new();
+    let version: String = plan.source.commit.chars().take(12).collect();
+    file.comment(&format!(
+        "{} at {version} of {}. Written by `cargo xtask repro`; edit it and the edit is kept, or say what you want in repro.toml.",
+        plan.repo, plan.source.committed
+    ));
+    file.blank();
+    source_stage(&mut file, plan, environment);
+    file.blank();
+    file.comment(&format!("Base: GPU {}.", crate::planner::describe_gpu(&plan.gpu)));
+    for reason in &plan.python.because {
+        file.comment(&format!("Python {}: {}.", plan.python.version, reason.line()));
+    }
+    file.from(&plan.base_image, None);
+    let (user, home) = user(environment);
+    file.blank();
+    file.comment("Caches and settings of libraries go where any user may write; model caches are meant for a named volume.");
+    file.env(&[
+        ("HOME", home.as_str()),
+        ("HF_HOME", &format!("{home}/.cache/huggingface")),
+        ("TORCH_HOME", &format!("{home}/.cache/torch")),
+        ("MPLCONFIGDIR", &format!("{home}/.cache/matplotlib")),
+        ("NUMBA_CACHE_DIR", &format!("{home}/.cache/numba")),
+        ("PYTHONUNBUFFERED", "1"),
+        ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+        ("PIP_ROOT_USER_ACTION", "ignore"),
+    ]);
+    for (key, item) in &plan.env {
+        because(&mut file, key, &item.because);
+        file.env(&[(key.as_str(), item.value.as_str())]);
+    }
+    if !plan.apt.is_empty() {
+        file.blank();
+        for item in &plan.apt {
+            because(&mut file, &item.value, &item.because);
+        }
+        let packages: Vec<&str> = plan.apt.iter().map(|i| i.value.as_str()).collect();
+        file.run(&apt_install(&packages));
+    }
+    file.blank();
+    account(&mut file, environment, &user, &home);
+    installation(&mut file, plan, environment);
+    checkout(&mut file, plan);
+    run(&mut file, plan, &user);
+    file
+}
+
+fn apt_install(packages: &[&str]) -> Vec<String> {
+    vec![
+        "apt-get update".to_owned(),
+        format!("DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {}", packages.join(" ")),
+        "rm -rf /var/lib/apt/lists/*".to_owned(),
+    ]
+}
+
+fn source_stage(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environment>) {
+    let checkout = plan.checkout();
+    match plan.source.kind {
+        SourceKind::Pypi => {
+            file.comment("Upstream's sdist, checked against its hash.");
+            file.from(&plan.base_image, Some("source"));
+            let (name, hash) = plan.source.sdist.clone().unwrap_or_default();
+            let requirement =
+                format!("{}=={} --hash=sha256:{hash}", plan.source.location, plan.source.commit);
+            file.run(&[
+                format!("printf '%s\\n' {} > /tmp/sdist.txt", shell_quote(&requirement)),
+                "pip download --no-cache-dir --no-deps --no-binary :all: --require-hashes --dest /tmp/sdist -r /tmp/sdist.txt"
+                    .to_owned(),
+                format!("mkdir -p {}", shell_quote(&checkout)),
+                format!(
+                    "tar -xf {} -C {} --strip-components=1 --no-same-owner",
+                    shell_quote(&format!("/tmp/sdist/{name}")),
+                    shell_quote(&checkout)
+                ),
+            ]);
+        }
+        SourceKind::Git | SourceKind::Dir => {
+            file.comment(
+                "Upstream at its pinned commit. Where upstream cannot be reached, a shallow clone `source.git` beside this \
+                 file stands in for it, named by `--build-arg UPSTREAM`.",
+            );
+            file.from(&plan.base_image, Some("source"));
+            let has = |tool: &str| environment.is_some_and(|e| e.tools.iter().any(|t| t == tool));
+            if !has("git") {
+                file.run(&apt_install(&["ca-certificates", "git"]));
+            } else if plan.source.lfs && !has("git-lfs") {
+                file.run(&apt_install(&["git-lfs"]));
+            }
+            file.arg("UPSTREAM", Some(&plan.source.upstream));
+            file.copy(&["build-constraints.txt", "source.gi[t]"], &format!("{STAND_IN_UPSTREAM}/"), NO_FLAGS);
+            file.workdir(&checkout);
+            let mut lines = vec![
+                "git init --quiet .".to_owned(),
+                format!("git fetch --quiet --depth 1 \"$UPSTREAM\" {}", shell_quote(&plan.source.commit)),
+                "git checkout --quiet FETCH_HEAD".to_owned(),
+            ];
+            if plan.source.lfs {
+                lines.push("git lfs fetch \"$UPSTREAM\"".to_owned());
+                lines.push("git lfs checkout".to_owned());
+            }
+            if plan.source.submodules {
+                lines.push("git remote add origin \"$UPSTREAM\"".to_owned());
+                lines.push("git submodule update --quiet --init --recursive --depth 1".to_owned());
+            }
+            lines.push("rm -rf .git".to_owned());
+            file.run(&lines);
+        }
+    }
+}
+
+/// The user, and the folders that it must be able to write: named volumes inherit their owner.
+fn account(file: &mut Dockerfile, environment: Option<&Environment>, user: &str, home: &str) {
+    let mut lines = Vec::new();
+    if environment.and_then(|e| e.uid_1000.as_ref()).is_none() {
+        lines.push(format!("useradd --create-home --uid 1000 --shell /bin/bash {}", shell_quote(user)));
+    }
+    lines.push(format!(
+        "install -d -o {0} -g {0} {1}/.cache /workspace {RUN_FOLDER} {LOCK_FOLDER}",
+        shell_quote(user),
+        shell_quote(home)
+    ));
+    file.run(&lines);
+}
+
+/// `PIP_CONSTRAINT=… PIP_BUILD_CONSTRAINT=… pip install …`: build requirements are bounded by the same date as the lock.
+fn pip_install(environment: Option<&Environment>, arguments: &str) -> String {
+    let ours = format!("{LOCK_FOLDER}/build-constraints.txt");
+    let constraint = match environment.and_then(|e| e.constraint_file.as_deref()) {
+        Some(theirs) => format!("\"{theirs} {ours}\""),
+        None => ours.clone(),
+    };
+    format!("PIP_CONSTRAINT={constraint} PIP_BUILD_CONSTRAINT={ours} pip install --no-cache-dir {arguments}")
+}
+
+fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environment>) {
+    file.blank();
+    let empty = lock_lines(plan).is_empty();
+    file.comment(match &plan.lock {
+        _ if empty => "The bounds on what builds the project.",
+        Some(lock) if lock.date.is_some() => "Exact versions as of the day of the source.",
+        Some(_) => "Exact versions.",
+        None => "Not locked: versions are what the index gives on the day of the build.",
+    });
+    file.copy(&["requirements.lock", "build-constraints.txt"], &format!("{LOCK_FOLDER}/"), NO_FLAGS);
+    let flags: Vec<&str> = plan.pip.flags.iter().map(|f| f.value.as_str()).collect();
+    let flags = if flags.is_empty() { String::new() } else { format!("{} ", flags.join(" ")) };
+    let no_deps = if plan.lock.is_some() { "--no-deps " } else { "" };
+    if let Some(lock) = plan.lock.as_ref().filter(|l| l.torch_index.is_some() && !l.torch.is_empty()) {
+        file.comment("CPU builds of the torch family come from an index of their own.");
+        file.arg("TORCH_INDEX", lock.torch_index.as_deref());
+        let packages: Vec<String> = lock.torch.iter().map(|t| shell_quote(t).to_string()).collect();
+        let line = format!("--no-deps --index-url \"$TORCH_INDEX\" {}", packages.join(" "));
+        file.run(&[pip_install(environment, &line)]);
+    }
+    if !empty {
+        for item in plan.pip.flags.iter() {
+            because(file, &item.value, &item.because);
+        }
+        file.run(&[pip_install(environment, &format!("{flags}{no_deps}-r {LOCK_FOLDER}/requirements.lock"))]);
+    }
+    let late = unisolated_lines(plan);
+    if !late.is_empty() {
+        for item in &plan.pip.unisolated {
+            because(file, &item.value, &item.because);
+        }
+        let packages: Vec<String> = late.iter().map(|t| shell_quote(t).to_string()).collect();
+        let line = format!("{flags}{no_deps}--no-build-isolation {}", packages.join(" "));
+        file.run(&[pip_install(environment, &line)]);
+    }
+    for direct in plan.pip.direct.iter().filter(|d| !d.local) {
+        because(file, &direct.name, &direct.because);
+        let line = format!("{flags}--no-deps {}{}", isolation(plan, direct), shell_quote(&direct.target));
+        file.run(&[pip_install(environment, &line)]);
+    }
+}
+
+/// Requirements that no index resolves are often extensions that import torch in their setup: they are built in the
+/// environment itself where the plan says so.
+fn isolation(plan: &Plan, direct: &Direct) -> &'static str {
+    if plan.pip.unisolated.iter().any(|u| u.value == direct.name) { "--no-build-isolation " } else { "" }
+}
+
+fn checkout(file: &mut Dockerfile, plan: &Plan) {
+    let checkout = plan.checkout();
+    file.blank();
+    file.copy(&[&checkout], &checkout, &["--from=source", "--chown=1000:1000"]);
+    file.workdir(&checkout);
+    for item in &plan.commands {
+        because(file, "", &item.because);
+        file.run(&[item.value.clone()]);
+    }
+    for item in &plan.patches {
+        because(file, "changes the checkout", &item.because);
+        file.run(&[item.value.clone()]);
+    }
+    for direct in plan.pip.direct.iter().filter(|d| d.local) {
+        because(file, &direct.name, &direct.because);
+        let flag = if direct.editable { "-e " } else { "" };
+        let target = shell_quote(&format!("./{}", direct.target)).to_string();
+        file.run(&[pip_install(None, &format!("--no-deps {}{flag}{target}", isolation(plan, direct)))]);
+    }
+    if let Some(line) = project_install_line(plan, ".") {
+        if let Some(project) = &plan.project {
+            because(file, "", &project.because);
+        }
+        file.run(&[line]);
+    }
+}
+
+/// The line that installs the repository's own package, run in the checkout.
+pub fn project_install_line(plan: &Plan, checkout: &str) -> Option<String> {
+    let project = plan.project.as_ref()?;
+    let folder = if project.folder.is_empty() { checkout.to_owned() } else { format!("{checkout}/{}", project.folder) };
+    let isolation = if project.isolated { "" } else { "--no-build-isolation " };
+    let editable = if project.editable { "-e " } else { "" };
+    let line = pip_install(None, &format!("--no-deps {isolation}{editable}{}", shell_quote(&folder)));
+    Some(match &project.version_from_vcs {
+        Some(version) => format!("SETUPTOOLS_SCM_PRETEND_VERSION={} {line}", shell_quote(version)),
+        None => line,
+    })
+}
+
+fn run(file: &mut Dockerfile, plan: &Plan, user: &str) {
+    let Some(main) = &plan.main else {
+        file.user(user);
+        return;
+    };
+    if let Some(snippet) = &main.snippet {
+        file.blank();
+        file.comment(&format!(
+            "The program is lines {} to {} of {}, cut out here and compared with its hash.",
+            snippet.first, snippet.last, snippet.path
+        ));
+        let target = format!("{RUN_FOLDER}/snippet.py");
+        let mut cut = format!("sed -n '{},{}p' {} | tr -d '\\r'", snippet.first, snippet.last, shell_quote(&snippet.path));
+        if snippet.indent > 0 {
+            cut = format!("{cut} | sed -E 's/^[ \\t]{{0,{}}}//'", snippet.indent);
+        }
+        if snippet.prompt {
+            cut = format!("{cut} | sed -n -E 's/^[ \\t]*(>>>|\\.\\.\\.) ?//p'");
+        }
+        file.run(&[
+            format!("{cut} > {target}"),
+            format!("echo '{}  {target}' | sha256sum --check --quiet -", snippet.sha256),
+        ]);
+    }
+    file.blank();
+    for change in &main.changes {
+        file.comment(&format!("Changed against upstream's words: {change}."));
+    }
+    for evidence in main.evidence.iter().take(2) {
+        file.comment(&format!("{}:{}: {}", evidence.path, evidence.line, evidence.text));
+    }
+    if !main.command.env.is_empty() {
+        let pairs: Vec<(&str, &str)> = main.command.env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        file.env(&pairs);
+    }
+    if !main.command.workdir.is_empty() {
+        file.workdir(&plan.workdir());
+    }
+    file.user(user);
+    let words = command_words(main);
+    file.cmd_exec(&words.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// The main command as the words of an exec-form `CMD`: through a shell only where it needs one.
+pub fn command_words(main: &Main) -> Vec<String> {
+    let line = &main.command.line;
+    let simple = main.command.setup.is_empty()
+        && !line.contains(['<', '>', '|', '&', ';', '$', '`', '*', '?', '~', '(', ')', '#', '\n', '{', '[']);
+    if simple && let Some(words) = shlex::split(line) {
+        return words;
+    }
+    let mut script = main.command.setup.clone();
+    script.push(line.clone());
+    vec!["sh".to_owned(), "-c".to_owned(), script.join(" && ")]
+}
+
+/// The lines of `requirements.lock` that one `pip install` takes: the lock, or what is to be resolved where there is none.
+pub fn lock_lines(plan: &Plan) -> Vec<String> {
+    let late: Vec<&str> = plan.pip.unisolated.iter().map(|u| u.value.as_str()).collect();
+    let on_time = |line: &&String| requirement_name(line).is_none_or(|n| !late.contains(&n.as_str()));
+    match &plan.lock {
+        Some(lock) => lock.requirements.iter().filter(on_time).cloned().collect(),
+        None => unlocked(plan).iter().filter(on_time).cloned().collect(),
+    }
+}
+
+fn unisolated_lines(plan: &Plan) -> Vec<String> {
+    let late: Vec<&str> = plan.pip.unisolated.iter().map(|u| u.value.as_str()).collect();
+    let lines = plan.lock.as_ref().map_or_else(|| unlocked(plan), |lock| lock.requirements.clone());
+    lines.into_iter().filter(|l| requirement_name(l).is_some_and(|n| late.contains(&n.as_str()))).collect()
+}
+
+/// Requirements and limits as pip reads them, unresolved.
+fn unlocked(plan: &Plan) -> Vec<String> {
+    plan.pip.requirements.iter().chain(&plan.pip.constraints).map(|w| w.spec.clone()).collect()
+}
+
+/// The text of `requirements.lock`.
+pub fn lock_text(plan: &Plan) -> String {
+    let head = match &plan.lock {
+        Some(lock) => {
+            let date = lock.date.as_ref().map_or("today".to_owned(), |d| format!("{d}, the day of the source"));
+            let caveat = if lock.verified { "" } else { " Not verified: the base image was not at hand." };
+            format!("# Resolved for Python {} as of {date}.{caveat}\n", plan.python.version)
+        }
+        None => "# Not resolved: the requirements as they are declared.\n".to_owned(),
+    };
+    format!("{head}{}", lines(&lock_lines(plan)))
+}
+
+/// The text of `build-constraints.txt`.
+pub fn build_constraints_text(plan: &Plan) -> String {
+    let bounds = plan.lock.as_ref().map(|l| l.build_constraints.clone()).unwrap_or_default();
+    format!("# Upper bounds on what builds packages, as of the same day.\n{}", lines(&bounds))
+}
+
+fn lines(lines: &[String]) -> String {
+    lines.iter().map(|l| format!("{l}\n")).collect()
+}
+
+fn because(file: &mut Dockerfile, subject: &str, reasons: &[Reason]) {
+    for reason in reasons.iter().take(3) {
+        let line = reason.line();
+        let line = line.replace('\n', " ");
+        file.comment(&if subject.is_empty() { line } else { format!("{subject}: {line}") });
+    }
+}
+
+/// Names of the torch family in a resolved lock, for which another index may hold smaller builds.
+pub fn torch_lines(requirements: &[String]) -> (Vec<String>, Vec<String>) {
+    requirements.iter().cloned().partition(|line| requirement_name(line).is_some_and(|n| in_torch_family(&n)))
+}
+
+/// The reasons of an item list as `(value, lines)`, for documents.
+pub fn reasons_of(items: &[Because<String>]) -> Vec<(String, String)> {
+    items
+        .iter()
+        .map(|item| (item.value.clone(), item.because.iter().map(Reason::line).collect::<Vec<_>>().join("; ")))
+        .collect()
+}

@@ -1,0 +1,431 @@
+//! The repair loop as a pure function: what happened goes in, what to do next comes out.
+//!
+//! A runner of effects calls [`start`] once and [`next`] after each effect, until [`Action::Stop`]. Recorded outcomes
+//! replay as tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use repro_core::{Context, Diagnosis, KnowledgeBase, Phase};
+use repro_inspect::Action as Deed;
+use repro_note::Edit;
+use serde::{Deserialize, Serialize};
+
+use crate::edit::{self, Applied, describe};
+use crate::names::requirement_name;
+use crate::plan::{Lock, Plan, Reason};
+use crate::planner::{about, context, promote};
+use crate::verdict::Verdict;
+
+/// What the runner is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Resolve `state.plan` and report [`Outcome::Locked`].
+    Lock,
+    /// Write the files of `state.plan` and build them.
+    Build,
+    /// Run the image that was built last.
+    Run,
+    Stop(End),
+}
+
+/// How the loop ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Proved,
+    /// A verdict against the repository (as far as our knowledge goes), with the reason.
+    NotReproduced(String),
+    /// Engine, network or hardware let us down.
+    CouldNotTell(String),
+}
+
+/// What an effect gave.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    Locked { lock: Lock, seconds: f64 },
+    Built { seconds: f64 },
+    /// The resolver or the builder failed.
+    Failed { log: String, seconds: f64 },
+    /// The program ended, or was ended.
+    Ran { verdict: Verdict, log: String, seconds: f64 },
+    /// Nothing can be said about the repository: engine gone, network gone, disk full.
+    Trouble(String),
+}
+
+/// One pass from lock or build to a failure or to success.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub n: usize,
+    /// How far it came: `build` (which includes the lock) or `run`.
+    pub phase: String,
+    /// The stage within that phase: `lock`, `build`, `run`.
+    pub stage: String,
+    pub ok: bool,
+    pub seconds: f64,
+    /// Id of the pitfall, or of the general family, that was recognised.
+    pub diagnosis: Option<String>,
+    /// What was wrong, in words.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The decisive line of the log.
+    #[serde(default)]
+    pub excerpt: Option<String>,
+    /// The edits that were made before the next attempt.
+    pub edits: Vec<String>,
+}
+
+/// An edit that repaired something, as the contract lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixApplied {
+    pub action: String,
+    pub reason: String,
+    pub old: Option<String>,
+    pub new: Option<String>,
+}
+
+/// Everything the loop remembers.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub plan: Plan,
+    pub attempts: Vec<Attempt>,
+    pub fixes: Vec<FixApplied>,
+    stage: Stage,
+    max_attempts: usize,
+    /// Plans that were already tried, by their fingerprint.
+    seen: BTreeSet<String>,
+    /// Seconds of the attempt that is under way.
+    seconds: f64,
+    /// Modules that the repository itself holds: a missing one is a path problem, not a missing distribution.
+    own_modules: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Lock,
+    Build,
+    Run,
+}
+
+impl Stage {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::Build => "build",
+            Self::Run => "run",
+        }
+    }
+
+    const fn phase(self) -> Phase {
+        match self {
+            Self::Lock => Phase::Lock,
+            Self::Build => Phase::Build,
+            Self::Run => Phase::Run,
+        }
+    }
+}
+
+/// Begins with a plan. A plan that is already locked is built as it is.
+pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>) -> (State, Action) {
+    let stage = if plan.lock.is_some() { Stage::Build } else { Stage::Lock };
+    let seen = BTreeSet::from([fingerprint(&plan)]);
+    let state = State {
+        plan,
+        attempts: Vec::new(),
+        fixes: Vec::new(),
+        stage,
+        max_attempts: max_attempts.max(1),
+        seen,
+        seconds: 0.0,
+        own_modules,
+    };
+    let action = if stage == Stage::Lock { Action::Lock } else { Action::Build };
+    (state, action)
+}
+
+/// One step of the loop.
+pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (State, Action) {
+    match outcome {
+        Outcome::Locked { lock, seconds } => {
+            state.seconds += seconds;
+            state.plan.lock = Some(lock);
+            state.stage = Stage::Build;
+            (state, Action::Build)
+        }
+        Outcome::Built { seconds } => {
+            state.seconds += seconds;
+            if state.plan.main.is_none() {
+                let why = "the image was built, but no command was found that could be run";
+                record(&mut state, true, None, Vec::new());
+                return (state, Action::Stop(End::NotReproduced(why.to_owned())));
+            }
+            state.stage = Stage::Run;
+            (state, Action::Run)
+        }
+        Outcome::Ran { verdict, seconds, .. } if verdict.success => {
+            state.seconds += seconds;
+            record(&mut state, true, None, Vec::new());
+            (state, Action::Stop(End::Proved))
+        }
+        Outcome::Ran { verdict, log, seconds } => {
+            state.seconds += seconds;
+            let why = verdict.false_success.clone().unwrap_or_else(|| verdict.reasons.join("; "));
+            repair(state, &log, &why, knowledge)
+        }
+        Outcome::Failed { log, seconds } => {
+            state.seconds += seconds;
+            let why = format!("the {} failed", if state.stage == Stage::Lock { "resolve" } else { "build" });
+            repair(state, &log, &why, knowledge)
+        }
+        Outcome::Trouble(why) => (state, Action::Stop(End::CouldNotTell(why))),
+    }
+}
+
+fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> (State, Action) {
+    let log_context = Context {
+        phase: Some(state.stage.phase()),
+        repository_modules: state.own_modules.clone(),
+        ..context(&state.plan, None)
+    };
+    let diagnoses = knowledge.diagnose(log, &log_context);
+    let mut moves: Vec<Move> = diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)).collect();
+    if state.stage == Stage::Lock {
+        moves.extend(lock_moves(&state.plan, log));
+    }
+    let last = state.attempts.len() + 1 >= state.max_attempts;
+    if !last {
+        for step in &moves {
+            if let Some((plan, edits, fixes)) = apply(&state, step) {
+                return resume(state, plan, Some((step.id.clone(), step.cause.clone(), step.excerpt.clone())), edits, fixes);
+            }
+        }
+        // Nothing known mends this command: another of the repository's own may still run.
+        if state.stage == Stage::Run
+            && diagnoses.iter().all(|d| d.fixable)
+            && let Some((plan, edit, fix)) = other_command(&state)
+        {
+            let cause = (None, why.to_owned(), None);
+            let cause = Some((cause.0.unwrap_or_else(|| "main/other-command".to_owned()), cause.1, cause.2));
+            return resume(state, plan, cause, vec![edit], vec![fix]);
+        }
+    }
+    let best = diagnoses.first();
+    let cause = best.map(|d| (d.pitfall.clone(), d.cause.clone(), Some(d.excerpt.clone())));
+    let why = best.map_or_else(|| why.to_owned(), |d| format!("{why}: {}", d.cause));
+    record(&mut state, false, cause, Vec::new());
+    let why = if last && !moves.is_empty() { format!("{why} (stopped after {} attempts)", state.attempts.len()) } else { why };
+    (state, Action::Stop(End::NotReproduced(why)))
+}
+
+/// A change that may mend a failure.
+struct Move {
+    id: String,
+    cause: String,
+    excerpt: Option<String>,
+    about: Option<String>,
+    edits: Vec<Edit>,
+    /// The resolve forgets the date.
+    undated: bool,
+    /// Declared versions of these distributions are dropped.
+    relax: Vec<String>,
+}
+
+impl Move {
+    fn of(diagnosis: &Diagnosis, plan: &Plan, knowledge: &KnowledgeBase) -> Self {
+        Self {
+            id: diagnosis.pitfall.clone(),
+            cause: diagnosis.cause.clone(),
+            excerpt: Some(diagnosis.excerpt.clone()),
+            about: about(plan, &diagnosis.pitfall, knowledge),
+            edits: diagnosis.fix.clone(),
+            undated: false,
+            relax: Vec::new(),
+        }
+    }
+}
+
+/// What else can be tried when the resolver says no: drop the pins that it names, then the date.
+fn lock_moves(plan: &Plan, log: &str) -> Vec<Move> {
+    let mut moves = Vec::new();
+    let named: Vec<String> = plan
+        .pip
+        .requirements
+        .iter()
+        .filter(|w| w.spec != w.name && (log.contains(&format!("`{}", w.name)) || log.contains(&format!(" {}", w.name))))
+        .map(|w| w.name.clone())
+        .collect();
+    let excerpt = log.lines().find(|l| l.contains("Because") || l.contains("error:")).map(|l| l.trim().to_owned());
+    if !named.is_empty() {
+        moves.push(Move {
+            id: "resolve/pins".to_owned(),
+            cause: format!("the declared versions of {} cannot be had together", named.join(", ")),
+            excerpt: excerpt.clone(),
+            about: None,
+            edits: Vec::new(),
+            undated: false,
+            relax: named,
+        });
+    }
+    if plan.resolve_date.is_some() {
+        moves.push(Move {
+            id: "resolve/undated".to_owned(),
+            cause: "no set of releases of the day of the source fits".to_owned(),
+            excerpt,
+            about: None,
+            edits: Vec::new(),
+            undated: true,
+            relax: Vec::new(),
+        });
+    }
+    moves
+}
+
+fn apply(state: &State, step: &Move) -> Option<(Plan, Vec<String>, Vec<FixApplied>)> {
+    let mut plan = state.plan.clone();
+    let reason = Reason::known(step.cause.clone(), step.id.clone());
+    let (mut edits, mut fixes) = (Vec::new(), Vec::new());
+    for fix in &step.edits {
+        match edit::apply(&mut plan, fix, &reason, step.about.as_deref()) {
+            Applied::Changed => {
+                let text = describe(fix);
+                let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
+                fixes.push(FixApplied {
+                    action: action.to_owned(),
+                    reason: step.cause.clone(),
+                    old: None,
+                    new: Some(new.to_owned()),
+                });
+                edits.push(text);
+            }
+            Applied::Unchanged => {}
+            // A fix is one conjunction: half of it is not what the note means.
+            Applied::Conflict(_) => return None,
+        }
+    }
+    for name in &step.relax {
+        for wanted in plan.pip.requirements.iter_mut().filter(|w| w.name == *name) {
+            let fix = FixApplied {
+                action: "pip_pin".to_owned(),
+                reason: step.cause.clone(),
+                old: Some(wanted.spec.clone()),
+                new: Some(wanted.name.clone()),
+            };
+            edits.push(format!("pip_pin {} -> {}", wanted.spec, wanted.name));
+            fixes.push(fix);
+            wanted.spec.clone_from(&wanted.name);
+            wanted.because.push(reason.clone());
+        }
+    }
+    if step.undated && plan.resolve_date.take().is_some() {
+        edits.push("resolve without a date".to_owned());
+        fixes.push(FixApplied {
+            action: "order".to_owned(),
+            reason: step.cause.clone(),
+            old: state.plan.resolve_date.clone(),
+            new: None,
+        });
+    }
+    let changed = !edits.is_empty() && !state.seen.contains(&fingerprint(&plan));
+    changed.then_some((plan, edits, fixes))
+}
+
+/// The best alternative that does what the main command was meant to do.
+fn other_command(state: &State) -> Option<(Plan, String, FixApplied)> {
+    let mut plan = state.plan.clone();
+    let old = plan.main.as_ref()?.command.line.clone();
+    let index = plan
+        .alternatives
+        .iter()
+        .position(|c| matches!(c.action, Deed::Infer | Deed::Evaluate | Deed::Train | Deed::Unknown))?;
+    promote(&mut plan, index);
+    let new = plan.main.as_ref()?.command.line.clone();
+    if state.seen.contains(&fingerprint(&plan)) {
+        return None;
+    }
+    let fix = FixApplied {
+        action: "command".to_owned(),
+        reason: "the command before it could not be brought to run".to_owned(),
+        old: Some(old),
+        new: Some(new.clone()),
+    };
+    Some((plan, format!("command {new}"), fix))
+}
+
+fn resume(
+    mut state: State,
+    plan: Plan,
+    cause: Option<(String, String, Option<String>)>,
+    edits: Vec<String>,
+    fixes: Vec<FixApplied>,
+) -> (State, Action) {
+    record(&mut state, false, cause, edits);
+    state.fixes.extend(fixes);
+    state.seen.insert(fingerprint(&plan));
+    let relock = lock_input(&plan) != lock_input(&state.plan);
+    let only_run = plan.run_flags != state.plan.run_flags && fingerprint_without_run(&plan) == fingerprint_without_run(&state.plan);
+    state.plan = plan;
+    let (stage, action) = if relock || state.plan.lock.is_none() {
+        state.plan.lock = None;
+        (Stage::Lock, Action::Lock)
+    } else if only_run && state.stage == Stage::Run {
+        (Stage::Run, Action::Run)
+    } else {
+        (Stage::Build, Action::Build)
+    };
+    state.stage = stage;
+    (state, action)
+}
+
+fn record(state: &mut State, ok: bool, cause: Option<(String, String, Option<String>)>, edits: Vec<String>) {
+    let (diagnosis, cause, excerpt) = match cause {
+        Some((id, cause, excerpt)) => (Some(id), Some(cause), excerpt),
+        None => (None, None, None),
+    };
+    state.attempts.push(Attempt {
+        n: state.attempts.len() + 1,
+        phase: if state.stage == Stage::Run { "run" } else { "build" }.to_owned(),
+        stage: state.stage.name().to_owned(),
+        ok,
+        seconds: (std::mem::take(&mut state.seconds) * 10.0).round() / 10.0,
+        diagnosis,
+        cause,
+        excerpt,
+        edits,
+    });
+}
+
+/// What the resolver reads: two plans with the same input have the same lock.
+pub fn lock_input(plan: &Plan) -> String {
+    let specs = |list: &[crate::plan::Wanted]| list.iter().map(|w| w.spec.clone()).collect::<BTreeSet<_>>();
+    let unisolated: BTreeMap<&str, ()> = plan.pip.unisolated.iter().map(|u| (u.value.as_str(), ())).collect();
+    format!(
+        "{}\n{}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        plan.base_image,
+        plan.python.version,
+        plan.resolve_date,
+        specs(&plan.pip.requirements),
+        specs(&plan.pip.constraints),
+        specs(&plan.pip.removed),
+        unisolated.keys().collect::<Vec<_>>(),
+        plan.pip.direct.iter().filter_map(|d| requirement_name(&d.name)).collect::<Vec<_>>(),
+    )
+}
+
+fn fingerprint(plan: &Plan) -> String {
+    let flags: Vec<&str> = plan.run_flags.iter().map(|f| f.value.as_str()).collect();
+    format!("{}\n{flags:?}", fingerprint_without_run(plan))
+}
+
+fn fingerprint_without_run(plan: &Plan) -> String {
+    let values = |list: &[crate::plan::Because<String>]| list.iter().map(|i| i.value.clone()).collect::<Vec<_>>();
+    format!(
+        "{}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        lock_input(plan),
+        values(&plan.apt),
+        plan.env.iter().map(|(k, v)| (k, &v.value)).collect::<Vec<_>>(),
+        values(&plan.commands),
+        values(&plan.patches),
+        values(&plan.pip.flags),
+        plan.pip.direct,
+        plan.project.as_ref().map(|p| (&p.folder, p.editable, p.isolated)),
+        plan.main.as_ref().map(|m| &m.command),
+    )
+}

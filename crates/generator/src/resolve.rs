@@ -1,0 +1,127 @@
+//! What the dated resolve reads and writes. The resolve itself is an effect: `uv pip compile` in a container of the base.
+
+use repro_core::Environment;
+
+use crate::names::{in_torch_family, requirement_name};
+use crate::plan::{Lock, Plan};
+
+/// The release of uv that resolves. One release for everybody: the same input gives the same lock.
+pub const UV_VERSION: &str = "0.13.8";
+/// Where the input lies inside the container.
+pub const FOLDER: &str = "/resolve";
+
+/// Tools that build packages. Bounded by date, since a source distribution of an old day seldom builds with today's.
+const BUILDERS: [&str; 4] = ["setuptools", "wheel", "cython", "setuptools-scm"];
+
+/// The files and arguments of one resolve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// File name -> text.
+    pub files: Vec<(&'static str, String)>,
+    /// `uv` and its arguments for the requirements; `None` where nothing is asked for.
+    pub requirements: Option<Vec<String>>,
+    /// The same for the tools that build packages.
+    pub builders: Vec<String>,
+}
+
+/// The input for a plan. `environment` tells which constraint file the base brings.
+pub fn input(plan: &Plan, environment: &Environment) -> Input {
+    let mut requirements: Vec<String> = plan.pip.requirements.iter().map(|w| w.spec.clone()).collect();
+    // What is built in the environment itself, or has no build requirements of its own, needs the classic tools there.
+    let builds_here = !plan.pip.unisolated.is_empty()
+        || plan.project.as_ref().is_some_and(|p| !p.isolated)
+        || plan.pip.direct.iter().any(|d| plan.pip.unisolated.iter().any(|u| u.value == d.name));
+    if builds_here {
+        for tool in ["setuptools", "wheel"] {
+            if !plan.pip.requirements.iter().any(|w| w.name == tool) {
+                requirements.push(tool.to_owned());
+            }
+        }
+    }
+    let constraints: Vec<String> = plan.pip.constraints.iter().map(|w| w.spec.clone()).collect();
+    let mut overrides: Vec<String> = plan.pip.removed.iter().map(|w| never(&w.name)).collect();
+    if plan.on_ngc() {
+        // The image's own builds satisfy no version on an index, and must not be replaced by one.
+        overrides.extend(["torch", "torchvision", "torchaudio", "triton", "pytorch-triton"].map(never));
+    }
+    let has_requirements = !requirements.is_empty();
+    let files = vec![
+        ("requirements.in", text(&requirements)),
+        ("constraints.txt", text(&constraints)),
+        ("overrides.txt", text(&overrides)),
+        ("builders.in", text(&BUILDERS.map(str::to_owned))),
+    ];
+    let compile = |input: &str, output: &str| -> Vec<String> {
+        let mut words: Vec<String> = ["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never"]
+            .map(str::to_owned)
+            .to_vec();
+        words.extend(["--python".to_owned(), environment.interpreter.clone()]);
+        words.extend(["--python-version".to_owned(), plan.python.version.clone()]);
+        if let Some(date) = &plan.resolve_date {
+            words.extend(["--exclude-newer".to_owned(), date.clone()]);
+        }
+        words.extend(["--output-file".to_owned(), format!("{FOLDER}/{output}"), format!("{FOLDER}/{input}")]);
+        words
+    };
+    let requirements = has_requirements.then(|| {
+        let mut words = compile("requirements.in", "requirements.out");
+        for (flag, file) in [("--constraint", "constraints.txt"), ("--override", "overrides.txt")] {
+            words.extend([flag.to_owned(), format!("{FOLDER}/{file}")]);
+        }
+        if let Some(file) = environment.constraint_file.as_ref().filter(|_| plan.on_ngc()) {
+            words.extend(["--constraint".to_owned(), file.clone()]);
+        }
+        words
+    });
+    Input { files, requirements, builders: compile("builders.in", "builders.out") }
+}
+
+/// The lock out of what the resolver wrote.
+///
+/// `torch_index` is the index for the torch family, where it answered: its builds for CPUs need none of the `nvidia-*`
+/// packages, which are left out then.
+pub fn lock(plan: &Plan, resolved: &str, builders: &str, torch_index: Option<&str>, verified: bool) -> Lock {
+    let requirements = pins(resolved);
+    let (family, rest): (Vec<String>, Vec<String>) =
+        requirements.into_iter().partition(|line| requirement_name(line).is_some_and(|n| in_torch_family(&n)));
+    let has_torch = family.iter().any(|line| line.starts_with("torch=="));
+    let (requirements, torch, torch_index) = match torch_index.filter(|_| has_torch && !plan.on_ngc()) {
+        Some(index) => {
+            let torch = family.into_iter().filter(|l| l.starts_with("torch")).collect();
+            (rest, torch, Some(index.to_owned()))
+        }
+        None if plan.on_ngc() => (rest, Vec::new(), None),
+        None => {
+            let mut all = rest;
+            all.extend(family);
+            all.sort();
+            (all, Vec::new(), None)
+        }
+    };
+    Lock {
+        requirements,
+        build_constraints: pins(builders).into_iter().map(|line| line.replacen("==", "<=", 1)).collect(),
+        torch,
+        torch_index,
+        date: plan.resolve_date.clone(),
+        verified,
+    }
+}
+
+/// The requirement lines of a compiled file.
+fn pins(text: &str) -> Vec<String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', '-']))
+        .map(|line| line.split(" #").next().unwrap_or(line).trim().to_owned())
+        .collect()
+}
+
+/// A requirement that holds nowhere: as an override it removes a distribution whoever asks for it.
+fn never(name: &str) -> String {
+    format!("{name} ; sys_platform == 'never'")
+}
+
+fn text(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}

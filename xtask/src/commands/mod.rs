@@ -1,0 +1,14 @@
+//! One module per command.
+
+pub mod bases;
+pub mod ci;
+pub mod completions;
+pub mod demo;
+pub mod diagnose;
+pub mod doctor;
+pub mod lint_notes;
+pub mod nightly;
+pub mod notes;
+pub mod plan;
+pub mod repro;
+pub mod verify_all;

@@ -1,0 +1,542 @@
+//! The whole way from a repository to a receipt: effects in the order that the pure repair loop asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use repro_core::Environment;
+use repro_generator::overrides::{Overrides, TEMPLATE};
+use repro_generator::plan::{Plan, Source, SourceKind};
+use repro_generator::receipt::{Base, EvidenceSeen, Receipt};
+use repro_generator::repair::{self, Action, End, Outcome, State};
+use repro_generator::verdict::{Level, Verdict};
+use repro_generator::{documents, planner, render};
+use repro_inspect::Facts;
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::{BuildRequest, BuildResult, Engine};
+use crate::failure::{could_not_tell, input};
+use crate::project::Project;
+use crate::{bases, engine, environment, files, interrupt, lock, read_tree, report, smoke, source};
+
+/// Which repository, and what a person says about it on the command line.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct From {
+    /// USER/REPO, USER/REPO@REV, or an https or ssh URL
+    #[arg(value_name = "REPOSITORY")]
+    pub repository: String,
+    /// A checkout at hand (a folder), or `pypi:NAME[==VERSION]` for an sdist
+    #[arg(long, value_name = "DIR|pypi:NAME")]
+    pub source: Option<String>,
+    /// Base image instead of the chosen one
+    #[arg(long, value_name = "IMAGE")]
+    pub base: Option<String>,
+    /// Start from NVIDIA's image where a GPU is optional
+    #[arg(long)]
+    pub gpu: bool,
+    /// Main command instead of the one found
+    #[arg(long, value_name = "LINE")]
+    pub command: Option<String>,
+    /// Day to resolve releases for instead of the day of the source; `none` for today's
+    #[arg(long, value_name = "YYYY-MM-DD|none")]
+    pub date: Option<String>,
+    /// Platform of the image
+    #[arg(long, default_value = "linux/amd64")]
+    pub platform: String,
+}
+
+/// A repository, read.
+pub struct Read {
+    pub source: source::Source,
+    pub facts: Facts,
+    /// Top-level modules that the repository itself holds.
+    pub own_modules: BTreeSet<String>,
+}
+
+/// Obtains and reads a repository. An engine is needed only for sdists.
+pub fn read(from: &From, project: &Project, engine: Option<&Engine>) -> anyhow::Result<Read> {
+    let request = source::SourceRequest::parse(&from.repository, from.source.as_deref())?;
+    let source = source::obtain(&request, &project.cache(), engine)?;
+    let reading = read_tree::read_tree(&source.root)
+        .with_context(|| format!("`{}` could not be read", source.root.display()))?;
+    let mut facts = repro_inspect::inspect(&reading.tree);
+    facts.findings.extend(reading.findings);
+    if reading.tree.is_empty() {
+        return Err(input(format!("`{}` holds no files\nhint: is this the right repository and revision?", from.repository)));
+    }
+    if !reading.tree.iter().any(|(path, _)| path.ends_with(".py") || path.ends_with(".ipynb") || path.ends_with(".pyx")) {
+        return Err(input(format!("`{}` holds no Python\nhint: only Python repositories can be reproduced", from.repository)));
+    }
+    let own_modules = reading.tree.iter().filter_map(|(path, _)| own_module(path)).collect();
+    Ok(Read { source, facts, own_modules })
+}
+
+/// The module that a path makes importable from its own folder: `utils/io.py` gives `utils` and, from within, `io`.
+fn own_module(path: &str) -> Option<String> {
+    let stem = path.strip_suffix(".py")?;
+    let name = stem.strip_suffix("/__init__").unwrap_or(stem);
+    name.rsplit('/').next().map(str::to_owned)
+}
+
+/// What `repro.toml` and the command line say, together.
+pub fn overrides(repo: &str, from: &From, project: &Project) -> anyhow::Result<Overrides> {
+    let path = project.folder(repo).join("repro.toml");
+    let mut overrides: Overrides = match fs_err::read_to_string(&path) {
+        Ok(text) => toml::from_str(&text)
+            .map_err(|e| input(format!("{}: {e}hint: `cargo xtask repro --help` names what can be said there", path.display())))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Overrides::default(),
+        Err(error) => return Err(error.into()),
+    };
+    overrides.base = from.base.clone().or(overrides.base);
+    overrides.command = from.command.clone().or(overrides.command);
+    overrides.resolve_date = from.date.clone().or(overrides.resolve_date);
+    if from.gpu {
+        overrides.gpu = Some(true);
+    }
+    overrides.platform = Some(from.platform.clone());
+    Ok(overrides)
+}
+
+/// Plans what was read. `pythons` limits the Pythons to those for which a base can be had; empty for all.
+pub fn plan(read: &Read, from: &From, project: &Project, pythons: &[String]) -> anyhow::Result<Plan> {
+    let repo = read.source.repo_name();
+    let mut overrides = overrides(&repo, from, project)?;
+    overrides.available_pythons = pythons.to_vec();
+    let mut plan = planner::plan(&repo, &read.facts, plan_source(&read.source), repro_knowledge::base(), &overrides);
+    for warning in read.source.warnings() {
+        plan.warnings.push(warning);
+    }
+    Ok(plan)
+}
+
+fn plan_source(source: &source::Source) -> Source {
+    Source {
+        kind: source.kind,
+        location: source.location.clone(),
+        commit: source.commit.clone().unwrap_or_default(),
+        committed: source.committed.clone().unwrap_or_default(),
+        upstream: source.upstream.clone().unwrap_or_default(),
+        sdist: source.sdist.as_ref().map(|s| (s.filename.clone(), s.sha256.clone())),
+        submodules: false,
+        lfs: source.lfs,
+    }
+}
+
+/// How the cycle is to be run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub max_attempts: usize,
+    pub timeout: Duration,
+    pub no_cache: bool,
+    pub offline: bool,
+    pub force: bool,
+    pub build_args: Vec<(String, String)>,
+    /// Where to stop before the run.
+    pub stop_after: Option<StopAfter>,
+}
+
+/// A stage after which `repro` stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StopAfter {
+    Facts,
+    Plan,
+    Lock,
+    Dockerfile,
+    Build,
+}
+
+/// What a cycle ended with.
+pub struct Ended {
+    pub receipt: Receipt,
+    pub plan: Plan,
+    pub end: End,
+}
+
+/// Files that the tool writes and a person may change.
+const WRITTEN: [&str; 4] = ["Dockerfile", "README.md", "requirements.lock", "build-constraints.txt"];
+
+/// Lock, build, run and repair until it is proved, refused or unknowable; then keep the result.
+pub fn reproduce(engine: &Engine, read: &Read, plan: Plan, project: &Project, options: &Options) -> anyhow::Result<Ended> {
+    let repo = plan.repo.clone();
+    let folder = project.folder(&repo);
+    fs_err::create_dir_all(&folder)?;
+    let _lock = files::Lock::acquire(&folder.join(".repro-lock"))?;
+    let logs = project.logs(&repo);
+    fs_err::create_dir_all(&logs)?;
+    let by_hand = hand_edited(&folder)?;
+    let keep = !by_hand.is_empty() && !options.force;
+    if keep {
+        report::warning(format!("{} edited by hand: used as they are (`--force` writes them anew)", by_hand.join(", ")));
+    }
+    let mut cycle = Cycle {
+        engine,
+        read,
+        project,
+        options,
+        logs,
+        folder,
+        work: project.work(&repo),
+        hand_edited: if keep { by_hand } else { Vec::new() },
+        environment: None,
+        image: None,
+        build_seconds: 0.0,
+        run_seconds: 0.0,
+        evidence: EvidenceSeen::default(),
+        verdict: None,
+        build_log: None,
+        run_log: None,
+        stand_in: false,
+        attempt: 1,
+    };
+    cycle.run(plan)
+}
+
+struct Cycle<'a> {
+    engine: &'a Engine,
+    read: &'a Read,
+    project: &'a Project,
+    options: &'a Options,
+    logs: PathBuf,
+    folder: PathBuf,
+    work: PathBuf,
+    hand_edited: Vec<String>,
+    environment: Option<Environment>,
+    image: Option<engine::Image>,
+    build_seconds: f64,
+    run_seconds: f64,
+    evidence: EvidenceSeen,
+    verdict: Option<Verdict>,
+    build_log: Option<PathBuf>,
+    run_log: Option<PathBuf>,
+    /// Did a local clone stand in for upstream?
+    stand_in: bool,
+    attempt: usize,
+}
+
+impl Cycle<'_> {
+    fn run(&mut self, plan: Plan) -> anyhow::Result<Ended> {
+        let (mut state, mut action) = repair::start(plan, self.options.max_attempts, self.read.own_modules.clone());
+        loop {
+            if interrupt::requested() {
+                anyhow::bail!(crate::failure::Failure::Interrupted);
+            }
+            let attempts = state.attempts.len();
+            let outcome = match action {
+                Action::Lock => self.lock(&state.plan)?,
+                Action::Build if self.options.stop_after == Some(StopAfter::Lock) => {
+                    return self.finish(state, End::CouldNotTell("stopped after the lock".to_owned()));
+                }
+                Action::Build => {
+                    self.write(&state.plan)?;
+                    if self.options.stop_after == Some(StopAfter::Dockerfile) {
+                        return self.finish(state, End::CouldNotTell("stopped after the Dockerfile".to_owned()));
+                    }
+                    self.build(&state.plan)?
+                }
+                Action::Run if self.options.stop_after == Some(StopAfter::Build) => {
+                    return self.finish(state, End::CouldNotTell("stopped after the build".to_owned()));
+                }
+                Action::Run => self.smoke(&state.plan)?,
+                Action::Stop(end) => return self.finish(state, end),
+            };
+            (state, action) = repair::next(state, outcome, repro_knowledge::base());
+            if state.attempts.len() > attempts {
+                self.attempt = state.attempts.len() + 1;
+                say_attempt(&state);
+            }
+        }
+    }
+
+    /// The environment of the plan's base: measured where it can be had, else as the notes say.
+    fn environment(&mut self, plan: &Plan) -> anyhow::Result<Environment> {
+        if let Some(environment) = self.environment.as_ref().filter(|e| e.image == plan.base_image) {
+            return Ok(environment.clone());
+        }
+        let environment = environment_of(self.engine, plan, self.project)?;
+        self.environment = Some(environment.clone());
+        Ok(environment)
+    }
+
+    fn lock(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let environment = self.environment(plan)?;
+        let date = plan.resolve_date.as_deref().unwrap_or("today");
+        report::status("Resolving", format!("{} requirements as of {date}", plan.pip.requirements.len()));
+        // Where the base itself cannot be had, a base with the same Python resolves for it.
+        let place = if environment.measured { environment } else { self.neighbour(plan)? };
+        let log = self.logs.join(format!("attempt-{}-lock.log", self.attempt));
+        let resolved = lock::lock(self.engine, plan, &place, &self.project.cache(), &log)?;
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(match resolved {
+            lock::Resolved::Lock(lock) => Outcome::Locked { lock, seconds },
+            lock::Resolved::Refused { log } => Outcome::Failed { log, seconds },
+        })
+    }
+
+    fn neighbour(&self, plan: &Plan) -> anyhow::Result<Environment> {
+        let tag = repro_knowledge::base()
+            .tables()
+            .slim_tag(&plan.python.version, Some("bookworm"))
+            .ok_or_else(|| could_not_tell(format!("no image with Python {} can be had", plan.python.version)))?;
+        let stand_for = Plan { base_image: tag, ..plan.clone() };
+        environment_of(self.engine, &stand_for, self.project)
+    }
+
+    /// Writes the build context of a plan.
+    fn write(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let environment = self.environment(plan)?;
+        fs_err::create_dir_all(&self.work)?;
+        let texts = [
+            ("Dockerfile", render::dockerfile(plan, Some(&environment)).to_string()),
+            ("requirements.lock", render::lock_text(plan)),
+            ("build-constraints.txt", render::build_constraints_text(plan)),
+        ];
+        for (name, text) in texts {
+            let text = if self.hand_edited.iter().any(|n| n == name) {
+                fs_err::read_to_string(self.folder.join(name))?
+            } else {
+                text
+            };
+            files::write_if_changed(&self.work.join(name), text.as_bytes())?;
+        }
+        if plan.source.kind != SourceKind::Pypi {
+            self.stand_in = source::stand_in(&self.read.source, &self.work.join("source.git"))?;
+        }
+        Ok(())
+    }
+
+    fn build(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
+        let log = self.logs.join(format!("attempt-{}-build.log", self.attempt));
+        let mut request = BuildRequest {
+            context: self.work.clone(),
+            dockerfile: self.work.join("Dockerfile"),
+            tag: Some(plan.tag()),
+            labels: vec![("repro.repository".to_owned(), plan.repo.clone())],
+            build_args: self.options.build_args.clone(),
+            no_cache: self.options.no_cache && self.attempt == 1,
+            platform: Some(plan.platform.clone()),
+            timeout: Some(Duration::from_secs(3 * 3600)),
+            ..BuildRequest::default()
+        };
+        if self.stand_in {
+            request.build_args.push(("UPSTREAM".to_owned(), render::STAND_IN_UPSTREAM.to_owned()));
+        }
+        let bar = crate::progress::Bar::new("Building", &plan.tag());
+        let outcome = self.engine.build(&request, &log, &|step| bar.step(&step))?;
+        bar.finish();
+        self.build_seconds = outcome.seconds;
+        self.build_log = Some(log.clone());
+        let seconds = outcome.seconds;
+        Ok(match outcome.result {
+            BuildResult::Built { image_id } => {
+                self.image = self.engine.image(&image_id)?;
+                Outcome::Built { seconds }
+            }
+            BuildResult::Failed(failure) if failure.kind.is_verdict() => {
+                Outcome::Failed { log: failure.output.join("\n"), seconds }
+            }
+            BuildResult::Failed(failure) => Outcome::Trouble(format!(
+                "the build could not be finished ({:?}); see {}",
+                failure.kind,
+                log.display()
+            )),
+        })
+    }
+
+    fn smoke(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
+        if plan.on_ngc() && !self.engine.has_gpu() {
+            return Ok(Outcome::Trouble(
+                "the main command needs an NVIDIA GPU and the container toolkit, and this machine has none\n\
+                 hint: the image is built; run it where a GPU is, or stop earlier with `--stop-after build`"
+                    .to_owned(),
+            ));
+        }
+        let environment = self.environment(plan)?;
+        let log = self.logs.join(format!("attempt-{}-run.log", self.attempt));
+        let image = self.image.as_ref().map_or_else(|| plan.tag(), |i| i.id.clone());
+        let line = plan.main.as_ref().map(|m| m.command.line.clone()).unwrap_or_default();
+        report::status("Running", line);
+        let ran = smoke::run(self.engine, plan, &image, &environment, self.options, &log)?;
+        self.run_seconds = ran.seconds;
+        self.run_log = Some(log);
+        self.evidence = ran.evidence;
+        self.verdict = Some(ran.verdict.clone());
+        Ok(Outcome::Ran { verdict: ran.verdict, log: ran.text, seconds: ran.seconds })
+    }
+
+    /// Puts the result into the repository's folder and makes the receipt.
+    fn finish(&mut self, state: State, end: End) -> anyhow::Result<Ended> {
+        let receipt = self.receipt(&state, &end);
+        let keep_old = !receipt.success && proved_before(&self.folder);
+        if keep_old {
+            report::warning(format!(
+                "{} holds an earlier success; it stays as it is, and this attempt is kept in {}",
+                self.folder.display(),
+                self.work.display()
+            ));
+        }
+        let into = if keep_old { self.work.clone() } else { self.folder.clone() };
+        let receipt = self.keep(&state.plan, receipt, &into)?;
+        Ok(Ended { receipt, plan: state.plan, end })
+    }
+
+    fn keep(&self, plan: &Plan, mut receipt: Receipt, into: &Path) -> anyhow::Result<Receipt> {
+        let mut texts: Vec<(&str, String)> = Vec::new();
+        for name in ["Dockerfile", "requirements.lock", "build-constraints.txt"] {
+            match fs_err::read_to_string(self.work.join(name)) {
+                Ok(text) => texts.push((name, text)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        texts.push(("README.md", documents::readme(plan, Some(&receipt))));
+        for (name, text) in &texts {
+            if self.hand_edited.iter().any(|n| n == name) {
+                continue;
+            }
+            files::write_if_changed(&into.join(name), text.as_bytes())?;
+            receipt.files.insert((*name).to_owned(), lock::hex(&Sha256::digest(text.as_bytes())));
+        }
+        let toml = into.join("repro.toml");
+        if !toml.exists() {
+            files::write_atomically(&toml, TEMPLATE.as_bytes())?;
+        }
+        if self.stand_in && into != self.work {
+            source::copy_stand_in(&self.work.join("source.git"), &into.join("source.git"))?;
+        }
+        // What is committed names no path of this machine; logs are for whoever ran it.
+        let stored = Receipt { logs: BTreeMap::new(), ..receipt.clone() };
+        files::write_atomically(&into.join("receipt.json"), format!("{}\n", serde_json::to_string_pretty(&stored)?).as_bytes())?;
+        Ok(receipt)
+    }
+
+    fn receipt(&self, state: &State, end: &End) -> Receipt {
+        let plan = &state.plan;
+        let success = *end == End::Proved;
+        let level = match (&self.verdict, &self.image) {
+            (Some(verdict), _) => Some(verdict.level),
+            (None, Some(_)) => Some(Level::Built),
+            (None, None) => None,
+        };
+        let environment = self.environment.clone().unwrap_or_default();
+        let mut caveats = plan.warnings.clone();
+        if environment.stand_in {
+            caveats.push(format!("built on a stand-in for `{}`: no registry answered", plan.base_image));
+        }
+        if self.stand_in {
+            caveats.push("a local clone stood in for upstream's server".to_owned());
+        }
+        if let Some(lock) = &plan.lock
+            && lock.torch_index.is_none()
+            && lock.requirements.iter().any(|r| r.starts_with("nvidia-"))
+            && !plan.on_ngc()
+        {
+            caveats.push("torch comes with its CUDA packages: the index of CPU builds did not answer".to_owned());
+        }
+        let mut logs = BTreeMap::new();
+        for (name, path) in [("build", &self.build_log), ("run", &self.run_log)] {
+            if let Some(path) = path {
+                logs.insert(name.to_owned(), path.display().to_string());
+            }
+        }
+        Receipt {
+            schema: 1,
+            success,
+            level: level.map(|l| l.to_string()),
+            proof: self.verdict.as_ref().filter(|_| success).and_then(|v| v.proof).map(|p| p.to_string()),
+            repo: plan.repo.clone(),
+            source: source_line(plan),
+            commit: plan.source.commit.clone(),
+            committed: plan.source.committed.clone(),
+            image: self.image.as_ref().map(|_| plan.tag()),
+            image_id: self.image.as_ref().map(|i| i.id.clone()),
+            base: Base {
+                image: plan.base_image.clone(),
+                digest: environment.digest.clone(),
+                stand_in: environment.stand_in,
+                python: Some(environment.python.clone()).filter(|p| !p.is_empty()),
+            },
+            platform: plan.platform.clone(),
+            build_command: documents::build_command(plan, self.stand_in),
+            run_commands: vec![documents::run_command(plan)],
+            main: plan.main.as_ref().map(|m| m.command.line.clone()),
+            attempts: state.attempts.clone(),
+            fixes_applied: state.fixes.clone(),
+            evidence: self.evidence.clone(),
+            logs,
+            build_seconds: round(self.build_seconds),
+            run_seconds: round(self.run_seconds),
+            image_bytes: self.image.as_ref().map_or(0, |i| i.bytes),
+            caveats,
+            reason: match end {
+                End::Proved => None,
+                End::NotReproduced(why) | End::CouldNotTell(why) => Some(why.clone()),
+            },
+            proved: success.then(|| jiff::Zoned::now().date().to_string()),
+            files: BTreeMap::new(),
+        }
+    }
+}
+
+/// The environment of the plan's base: measured where the image can be had, else what the notes say of it.
+pub fn environment_of(engine: &Engine, plan: &Plan, project: &Project) -> anyhow::Result<Environment> {
+    match bases::obtain(engine, &plan.base_image, project)? {
+        bases::Obtained::Here => environment::measure(engine, &plan.base_image, &project.cache()),
+        bases::Obtained::Nowhere(why) => match repro_knowledge::base().image(&plan.base_image) {
+            Some(environment) if plan.on_ngc() => Ok(environment),
+            _ => Err(could_not_tell(why)),
+        },
+    }
+}
+
+fn source_line(plan: &Plan) -> String {
+    match plan.source.kind {
+        SourceKind::Git => format!("git {}", plan.source.upstream),
+        SourceKind::Dir => format!("dir {}", plan.source.upstream).trim_end().to_owned(),
+        SourceKind::Pypi => format!("pypi {}=={}", plan.source.location, plan.source.commit),
+    }
+}
+
+fn round(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0
+}
+
+fn say_attempt(state: &State) {
+    let Some(attempt) = state.attempts.last() else { return };
+    if attempt.ok {
+        report::status("Attempt", format!("{} ended well", attempt.n));
+        return;
+    }
+    let cause = attempt.cause.as_deref().unwrap_or("no known cause");
+    report::status("Attempt", format!("{} failed at {}: {cause}", attempt.n, attempt.stage));
+    if let Some(excerpt) = &attempt.excerpt {
+        report::note(format!("{:>12} {excerpt}", "|"));
+    }
+    for edit in &attempt.edits {
+        report::status("Repairing", edit);
+    }
+}
+
+/// Names of files in a repository's folder that differ from what its receipt says was written.
+fn hand_edited(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let Ok(text) = fs_err::read_to_string(folder.join("receipt.json")) else { return Ok(Vec::new()) };
+    let receipt: Receipt = serde_json::from_str(&text).map_err(|e| {
+        input(format!("{}/receipt.json: {e}\nhint: restore it from version control, or delete it", folder.display()))
+    })?;
+    let mut edited = Vec::new();
+    for name in WRITTEN {
+        let (Some(hash), Ok(bytes)) = (receipt.files.get(name), fs_err::read(folder.join(name))) else { continue };
+        if *hash != lock::hex(&Sha256::digest(&bytes)) {
+            edited.push(name.to_owned());
+        }
+    }
+    Ok(edited)
+}
+
+fn proved_before(folder: &Path) -> bool {
+    fs_err::read_to_string(folder.join("receipt.json"))
+        .ok()
+        .and_then(|text| serde_json::from_str::<Receipt>(&text).ok())
+        .is_some_and(|receipt| receipt.success)
+}

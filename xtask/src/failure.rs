@@ -1,0 +1,38 @@
+//! How commands end when they do not end well: exit code 2 for usage and bad input, 3 for what could not be told.
+
+use std::process::ExitCode;
+
+/// An error that carries its exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Usage, or input that is wrong: exit code 2.
+    #[error("{0}")]
+    Input(String),
+    /// Engine, network or hardware missing: exit code 3.
+    #[error("{0}")]
+    CouldNotTell(String),
+    /// Ctrl-C: exit code 130.
+    #[error("interrupted; what was running was stopped and removed")]
+    Interrupted,
+}
+
+impl Failure {
+    /// The exit code of an error: 2 unless something in its chain says otherwise.
+    pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+        match error.chain().find_map(|cause| cause.downcast_ref::<Self>()) {
+            Some(Self::CouldNotTell(_)) => ExitCode::from(3),
+            Some(Self::Interrupted) => ExitCode::from(130),
+            Some(Self::Input(_)) | None => ExitCode::from(2),
+        }
+    }
+}
+
+/// An input error as `anyhow` carries it.
+pub fn input(text: impl Into<String>) -> anyhow::Error {
+    Failure::Input(text.into()).into()
+}
+
+/// A «could not tell» as `anyhow` carries it.
+pub fn could_not_tell(text: impl Into<String>) -> anyhow::Error {
+    Failure::CouldNotTell(text.into()).into()
+}

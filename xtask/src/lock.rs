@@ -1,0 +1,149 @@
+//! The dated resolve as an effect: uv in a container of the base, cached by its input.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use repro_core::Environment;
+use repro_generator::plan::{Lock, Plan};
+use repro_generator::resolve::{self, FOLDER, Input, UV_VERSION};
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::{BuildRequest, Engine, Mount, RunRequest};
+use crate::files;
+
+/// What a resolve gave: a lock, or the resolver's words.
+pub enum Resolved {
+    Lock(Lock),
+    Refused { log: String },
+}
+
+/// How long one resolve may take; source distributions may have to be built for their metadata.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
+/// The index of CPU builds of torch.
+const TORCH_CPU_INDEX: &str = "https://download.pytorch.org/whl/cpu";
+
+/// Resolves a plan inside `environment`'s image. Errors are about the engine or the network, never about the repository.
+pub fn lock(engine: &Engine, plan: &Plan, environment: &Environment, cache: &Path, log: &Path) -> anyhow::Result<Resolved> {
+    let input = resolve::input(plan, environment);
+    let verified = environment.image == plan.base_image;
+    let image = environment.image_id.clone().unwrap_or_else(|| environment.image.clone());
+    let key = key(&input, &image);
+    let cached = cache.join("lock").join(format!("{key}.json"));
+    if let Ok(text) = fs_err::read_to_string(&cached)
+        && let Ok((resolved, builders, index)) = serde_json::from_str::<(String, String, Option<String>)>(&text)
+    {
+        return Ok(Resolved::Lock(resolve::lock(plan, &resolved, &builders, index.as_deref(), verified)));
+    }
+    let resolver = resolver(engine, environment, cache)?;
+    let folder = tempfile::Builder::new().prefix("repro-resolve-").tempdir().context("no temporary folder")?;
+    for (name, text) in &input.files {
+        fs_err::write(folder.path().join(name), text)?;
+    }
+    let mut text = String::new();
+    for (name, words) in [("builders", Some(&input.builders)), ("requirements", input.requirements.as_ref())] {
+        let Some(words) = words else { continue };
+        let part = log.with_extension(format!("{name}.log"));
+        let request = RunRequest {
+            image: resolver.clone(),
+            name: "resolve".to_owned(),
+            command: Some(words.clone()),
+            mounts: vec![Mount::Bind { source: folder.path().to_owned(), target: FOLDER.to_owned(), read_only: false }],
+            timeout: Some(LIMIT),
+            user: Some("0".to_owned()),
+            ..RunRequest::default()
+        };
+        let start = Instant::now();
+        let outcome = engine.run(&request, &part, &mut |_| {})?;
+        text.push_str(&fs_err::read_to_string(&part).unwrap_or_default());
+        files::write_atomically(log, text.as_bytes())?;
+        if outcome.exit_code != 0 {
+            if unreachable(&text) {
+                anyhow::bail!(crate::failure::Failure::CouldNotTell(format!(
+                    "the package index did not answer the resolver; see {}\nhint: check the network of containers with `cargo xtask doctor`",
+                    log.display()
+                )));
+            }
+            let seconds = start.elapsed().as_secs_f64();
+            text.push_str(&format!("\n(exit code {} after {seconds:.0} s)\n", outcome.exit_code));
+            return Ok(Resolved::Refused { log: text });
+        }
+    }
+    let read = |name: &str| fs_err::read_to_string(folder.path().join(name)).unwrap_or_default();
+    let (resolved, builders) = (read("requirements.out"), read("builders.out"));
+    let has_torch = resolved.lines().any(|line| line.starts_with("torch=="));
+    let index = if has_torch && !plan.on_ngc() { torch_index(engine, &resolver) } else { None };
+    files::write_atomically(&cached, serde_json::to_string(&(&resolved, &builders, &index))?.as_bytes())?;
+    Ok(Resolved::Lock(resolve::lock(plan, &resolved, &builders, index.as_deref(), verified)))
+}
+
+/// The base with uv in it, built once per base.
+fn resolver(engine: &Engine, environment: &Environment, cache: &Path) -> anyhow::Result<String> {
+    let base = environment.image_id.as_deref().unwrap_or(&environment.image);
+    let digest = hex(&Sha256::digest(format!("{base} {UV_VERSION}")));
+    let tag = format!("repro-resolver:{}", &digest[..16]);
+    if engine.image_exists(&tag)? {
+        return Ok(tag);
+    }
+    let folder = tempfile::Builder::new().prefix("repro-resolver-").tempdir()?;
+    // uv's own wheel asks for a newer Python than some bases have; its program runs on any.
+    let text = format!(
+        "FROM {}\nUSER 0\nRUN python3 -m pip download --quiet --no-cache-dir --no-deps --only-binary=:all: --python-version 3.12 \\\n    \
+         --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 --dest /tmp/uv uv=={UV_VERSION} \\\n \
+         && python3 -m zipfile -e /tmp/uv/uv-*.whl /tmp/uv \\\n && install -m 755 /tmp/uv/uv-*.data/scripts/uv /usr/local/bin/uv \\\n \
+         && rm -rf /tmp/uv\n",
+        environment.image
+    );
+    fs_err::write(folder.path().join("Dockerfile"), text)?;
+    let log = cache.join("resolver.log");
+    let request = BuildRequest {
+        context: folder.path().to_owned(),
+        dockerfile: folder.path().join("Dockerfile"),
+        tag: Some(tag.clone()),
+        ..BuildRequest::default()
+    };
+    let outcome = engine.build(&request, &log, &mut |_| {})?;
+    if outcome.image_id().is_none() {
+        return Err(crate::failure::could_not_tell(format!(
+            "the resolver could not be set up on `{}`; see {}\nhint: containers must reach the package index; `cargo xtask doctor` checks that",
+            environment.image,
+            log.display()
+        )));
+    }
+    Ok(tag)
+}
+
+/// The index of CPU builds, where it answers from inside a container.
+fn torch_index(engine: &Engine, resolver: &str) -> Option<String> {
+    let script = format!(
+        "import urllib.request\nurllib.request.urlopen('{TORCH_CPU_INDEX}/torch/', timeout=10).read(1)"
+    );
+    let request = RunRequest {
+        image: resolver.to_owned(),
+        name: "index".to_owned(),
+        command: Some(vec!["python3".to_owned(), "-c".to_owned(), script]),
+        timeout: Some(std::time::Duration::from_secs(30)),
+        ..RunRequest::default()
+    };
+    let answer = engine.capture(&request).ok()?;
+    (answer.exit_code == 0).then(|| TORCH_CPU_INDEX.to_owned())
+}
+
+/// Does the resolver speak of the network, and not of the requirements?
+fn unreachable(log: &str) -> bool {
+    ["error sending request", "Failed to fetch", "dns error", "Could not connect", "Connection refused", "timed out"]
+        .iter()
+        .any(|text| log.contains(text))
+        && !log.contains("No solution found")
+}
+
+fn key(input: &Input, image: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("{image}\n{UV_VERSION}\n{input:?}"));
+    hex(&hash.finalize())
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
