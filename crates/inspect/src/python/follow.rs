@@ -255,7 +255,11 @@ impl<'s, 't> Run<'s, 't> {
             if done.contains(&(index, number)) {
                 continue;
             }
-            let weight = self.weight(index, import.context, import.scope.as_deref());
+            let mut weight = self.weight(index, import.context, import.scope.as_deref());
+            // The program's own file chooses between modules of the repository: one of them will be needed.
+            if index == 0 && import.branch && weight == Weight::Optional {
+                weight = Weight::Required;
+            }
             if weight == Weight::Never || (needed && weight != Weight::Required) {
                 continue;
             }

@@ -86,6 +86,8 @@ pub struct Import {
     pub context: Context,
     /// Top-level function or class (`Class.method`) whose body holds it.
     pub scope: Option<String>,
+    /// Stands in one of several branches of an `if` chain that import: one of them is taken, but which one?
+    pub branch: bool,
     /// A call with a literal name: `importlib.import_module("x")`, `__import__("x")`.
     pub dynamic: bool,
 }
@@ -255,7 +257,7 @@ pub enum DeviceUse {
     Runtime,
 }
 
-/// Reads one file. What cannot be parsed is skipped; a file beyond 2 MB or too deeply nested gives an empty module.
+/// Reads one file. What cannot be parsed is skipped; a file beyond 4 MB or too deeply nested gives an empty module.
 pub fn parse(text: &str) -> Module {
     walk::module(text)
 }

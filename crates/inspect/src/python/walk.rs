@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Largest file that is parsed, in bytes.
-const FILE_LIMIT: usize = 2_000_000;
+const FILE_LIMIT: usize = 4_000_000;
 /// Deepest nesting of expressions and statements that is walked.
 const DEPTH_LIMIT: usize = 200;
 /// Longest string constant that is looked at as a path, URL or id, in bytes.
@@ -80,6 +80,10 @@ pub(super) struct Walker<'a> {
     main: usize,
     /// Enclosing branches that depend on the device.
     chosen: usize,
+    /// Enclosing `try` bodies whose handlers go on.
+    caught: usize,
+    /// Enclosing branches of an `if` chain of which at least two import something.
+    branches: usize,
     depth: usize,
     too_deep: bool,
     decorates: Option<String>,
@@ -102,6 +106,8 @@ impl<'a> Walker<'a> {
             type_checking: 0,
             main: 0,
             chosen: 0,
+            caught: 0,
+            branches: 0,
             depth: 0,
             too_deep: false,
             decorates: None,
@@ -194,6 +200,7 @@ impl<'a> Walker<'a> {
             line: self.line(node),
             context: self.context(),
             scope: self.scope(),
+            branch: self.branches > 0,
             dynamic,
         });
     }
@@ -204,7 +211,7 @@ impl<'a> Walker<'a> {
             line: self.line(node),
             scope: self.scope(),
             context: self.context(),
-            chosen: self.chosen > 0,
+            chosen: self.chosen + self.caught > 0,
         });
     }
 
@@ -216,6 +223,10 @@ impl<'a> Walker<'a> {
         let types = test.contains("TYPE_CHECKING") && !test.contains("not ");
         let main = test.contains("__name__") && test.contains("__main__");
         let other = !types && !main;
+        let imports = |suite: &[Stmt]| suite.iter().any(|s| matches!(s, Stmt::Import(_) | Stmt::ImportFrom(_)));
+        let clauses = statement.elif_else_clauses.iter().filter(|clause| imports(&clause.body)).count();
+        let branches = usize::from(other && clauses > 0 && imports(&statement.body));
+        self.branches += branches;
         self.type_checking += usize::from(types);
         self.main += usize::from(main);
         self.module.has_main_guard |= main;
@@ -235,6 +246,7 @@ impl<'a> Walker<'a> {
             self.chosen -= usize::from(more);
         }
         self.conditional -= 1;
+        self.branches -= branches;
         self.chosen -= usize::from(depends);
     }
 
@@ -247,11 +259,11 @@ impl<'a> Walker<'a> {
         let guards = handlers().any(|handler| self.guards_imports(handler) && !self.gives_up(handler));
         let catches = handlers().any(|handler| !self.gives_up(handler));
         self.guarded += usize::from(guards);
-        self.chosen += usize::from(catches);
+        self.caught += usize::from(catches);
         self.visit_suite(&statement.body);
         self.visit_suite(&statement.orelse);
         self.guarded -= usize::from(guards);
-        self.chosen -= usize::from(catches);
+        self.caught -= usize::from(catches);
         self.guarded += 1;
         for handler in handlers() {
             if let Some(kind) = &handler.type_ {
@@ -311,9 +323,10 @@ impl<'a> Walker<'a> {
         self.functions += 1;
         self.names.enter();
         // What surrounds a definition says nothing about when its body runs, except that it may not exist.
-        let (chosen, main) = (std::mem::take(&mut self.chosen), std::mem::take(&mut self.main));
+        let outside = (self.chosen, self.caught, self.main, self.branches);
+        (self.chosen, self.caught, self.main, self.branches) = (0, 0, 0, 0);
         self.visit_suite(&function.body);
-        (self.chosen, self.main) = (chosen, main);
+        (self.chosen, self.caught, self.main, self.branches) = outside;
         self.names.leave();
         self.functions -= 1;
         self.scopes.pop();
@@ -666,6 +679,13 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Notes a use. What is only used once a GPU was found says nothing about what the program needs without one.
+    fn identifier(&mut self, name: &'a str) {
+        if self.chosen == 0 || self.functions == 0 {
+            self.identifiers.insert(name);
+        }
+    }
+
     fn text(&mut self, value: &str, node: &impl Ranged) {
         if value.len() <= TEXT_LIMIT && looks_like_source(value) {
             self.module.texts.push(Text { value: value.to_owned(), line: self.line(node), scope: self.scope() });
@@ -775,6 +795,14 @@ impl<'a> SourceOrderVisitor<'a> for Walker<'a> {
                 self.call(call);
                 walk_expr(self, expression);
             }
+            // What follows the first operand of `and` or `or` may never be looked at.
+            Expr::BoolOp(operation) => {
+                for (index, operand) in operation.values.iter().enumerate() {
+                    self.conditional += usize::from(index > 0);
+                    self.visit_expr(operand);
+                    self.conditional -= usize::from(index > 0);
+                }
+            }
             Expr::If(choice) => {
                 let depends = asks_for_device(self.text_of(&*choice.test));
                 self.chosen += usize::from(depends);
@@ -783,7 +811,7 @@ impl<'a> SourceOrderVisitor<'a> for Walker<'a> {
             }
             Expr::Name(name) => {
                 let id = name.id.as_str();
-                self.identifiers.insert(id);
+                self.identifier(id);
                 // `from sys import stdin`.
                 if self.aliases.get(id).is_some_and(|full| full == "sys.stdin") {
                     self.module.reads_stdin = true;
@@ -791,7 +819,7 @@ impl<'a> SourceOrderVisitor<'a> for Walker<'a> {
             }
             Expr::Attribute(attribute) => {
                 let name = attribute.attr.as_str();
-                self.identifiers.insert(name);
+                self.identifier(name);
                 if name == "stdin" && self.dotted(expression) == "sys.stdin" {
                     self.module.reads_stdin = true;
                 }
