@@ -5,6 +5,7 @@
 
 mod commands;
 mod documents;
+mod declared;
 mod facts;
 pub mod python;
 mod tree;
