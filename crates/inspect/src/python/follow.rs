@@ -42,7 +42,12 @@ pub fn follow_text(tree: &Tree, text: &str, path: &str, first: usize, roots: &[S
 
 /// As [`follow`], sharing what was parsed between several programs of one tree.
 pub fn follow_in(sources: &Sources<'_>, start: Start<'_>, roots: &[String]) -> Imports {
-    let mut run = Run::new(sources, start, roots);
+    program(sources, start, roots).imports()
+}
+
+/// The files behind a program, with what is needed to judge whether code in them is reached.
+pub(crate) fn program<'s, 't>(sources: &'s Sources<'t>, start: Start<'_>, roots: &[String]) -> Program<'s, 't> {
+    let mut run = Program::new(sources, start, roots);
     match start {
         Start::File(path) => {
             run.enter_packages_of_entry(path);
@@ -54,27 +59,33 @@ pub fn follow_in(sources: &Sources<'_>, start: Start<'_>, roots: &[String]) -> I
             run.note_search_paths(0);
         }
     }
-    run.finish()
+    // First everything that is needed, to the end: a file reached both ways is needed.
+    run.pass(true);
+    run.needed = false;
+    run.pass(false);
+    run
 }
 
 /// A file that is part of the program.
-struct Followed {
-    path: String,
-    module: Rc<Module>,
+pub(crate) struct Followed {
+    pub(crate) path: String,
+    pub(crate) module: Rc<Module>,
     /// Line of the document at which the code begins; 1 for a file.
     first: usize,
     /// Code out of a document or notebook: its lines are not the file's.
     is_document: bool,
     /// Reached without passing an import that the program can do without.
-    needed: bool,
+    pub(crate) needed: bool,
 }
 
-struct Run<'s, 't> {
-    sources: &'s Sources<'t>,
+/// A program's files.
+pub(crate) struct Program<'s, 't> {
+    pub(crate) sources: &'s Sources<'t>,
     /// Folders searched for modules, in the order of `sys.path`.
-    roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
     working: String,
-    files: Vec<Followed>,
+    /// The first is where the program starts.
+    pub(crate) files: Vec<Followed>,
     seen: BTreeSet<String>,
     bytes: usize,
     entry_is_test: bool,
@@ -83,7 +94,7 @@ struct Run<'s, 't> {
     entry_text: Option<String>,
 }
 
-impl<'s, 't> Run<'s, 't> {
+impl<'s, 't> Program<'s, 't> {
     fn new(sources: &'s Sources<'t>, start: Start<'_>, roots: &[String]) -> Self {
         let mut all = Vec::new();
         let mut add = |folder: &str| {
@@ -206,7 +217,7 @@ impl<'s, 't> Run<'s, 't> {
     }
 
     /// How a statement counts for the program that is followed.
-    fn weight(&self, index: usize, context: Context, scope: Option<&str>) -> Weight {
+    pub(crate) fn weight(&self, index: usize, context: Context, scope: Option<&str>) -> Weight {
         match context {
             Context::TypeChecking => Weight::Never,
             Context::Main if index != 0 => Weight::Never,
@@ -217,14 +228,6 @@ impl<'s, 't> Run<'s, 't> {
                 _ => Weight::Required,
             },
         }
-    }
-
-    fn finish(mut self) -> Imports {
-        // First everything that is needed, to the end: a file reached both ways is needed.
-        self.pass(true);
-        self.needed = false;
-        self.pass(false);
-        self.collect()
     }
 
     /// Follows imports until no new file turns up. Names that become used by a new file open functions of older ones, so
@@ -315,7 +318,7 @@ impl<'s, 't> Run<'s, 't> {
     }
 
     /// Sorts what leads outside into required and optional.
-    fn collect(self) -> Imports {
+    pub(crate) fn imports(&self) -> Imports {
         let mut imports = Imports::default();
         for (index, file) in self.files.iter().enumerate() {
             for import in &file.module.imports {
@@ -354,7 +357,7 @@ impl<'s, 't> Run<'s, 't> {
         imports
     }
 
-    fn evidence(&self, file: &Followed, line: usize) -> Evidence {
+    pub(crate) fn evidence(&self, file: &Followed, line: usize) -> Evidence {
         let text = if file.is_document { self.entry_text.as_deref() } else { self.sources.tree.text(&file.path) };
         let text = text.and_then(|text| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
         if has_ending(&file.path, "ipynb") {
@@ -371,7 +374,7 @@ impl<'s, 't> Run<'s, 't> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
+pub(crate) enum Weight {
     Required,
     Optional,
     Never,

@@ -4,7 +4,7 @@
 //! parsed is skipped and the rest is read), and never looks at more than one file; [`follow`] joins files.
 
 mod arguments;
-mod follow;
+pub(crate) mod follow;
 mod literal;
 pub(crate) mod sources;
 mod walk;

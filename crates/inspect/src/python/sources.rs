@@ -16,8 +16,15 @@ pub struct Sources<'t> {
     modules: RefCell<BTreeMap<String, Rc<Module>>>,
     /// Folders below which the repository keeps importable packages.
     package_roots: Vec<String>,
-    /// Names of extension modules that the repository's own setup files build.
-    extensions: RefCell<Option<Rc<BTreeSet<String>>>>,
+    /// Names of extension modules that the repository's own setup files build, and of those the ones for CUDA.
+    extensions: RefCell<Option<Rc<Extensions>>>,
+}
+
+/// Names of extension modules.
+#[derive(Debug, Default)]
+struct Extensions {
+    all: BTreeSet<String>,
+    cuda: BTreeSet<String>,
 }
 
 /// What an import means inside the repository.
@@ -83,7 +90,8 @@ impl<'t> Sources<'t> {
             return Found::Inside(files);
         }
         let top = parts.first().copied().unwrap_or_default();
-        if self.extensions().contains(module) || self.extensions().contains(top) {
+        let extensions = self.extensions();
+        if extensions.all.contains(module) || extensions.all.contains(top) {
             return Found::Inside(Vec::new());
         }
         Found::Outside
@@ -152,12 +160,17 @@ impl<'t> Sources<'t> {
             .map(|file| vec![file])
     }
 
+    /// Names of extension modules that setup files compile for CUDA.
+    pub(crate) fn cuda_extensions(&self) -> BTreeSet<String> {
+        self.extensions().cuda.clone()
+    }
+
     /// Names of extension modules that setup files build: `CUDAExtension("ops_cuda", …)`.
-    pub(crate) fn extensions(&self) -> Rc<BTreeSet<String>> {
+    fn extensions(&self) -> Rc<Extensions> {
         if let Some(known) = &*self.extensions.borrow() {
             return Rc::clone(known);
         }
-        let mut names = BTreeSet::new();
+        let mut names = Extensions::default();
         let setups: Vec<&str> = self
             .tree
             .texts()
@@ -167,9 +180,17 @@ impl<'t> Sources<'t> {
             .collect();
         for path in setups {
             let Some(module) = self.module(path) else { continue };
-            for call in module.calls.iter().filter(|call| call.method().ends_with("Extension")) {
-                if let Some(name) = call.argument(0, "name").and_then(Value::text) {
-                    names.insert(name.to_owned());
+            // `extension = CUDAExtension` and then `extension("pkg._C", …)` is as common as the call itself.
+            let chosen = module.mentions("CUDAExtension");
+            for call in &module.calls {
+                let method = call.method();
+                if (method.ends_with("Extension") || method == "extension" || method.contains("ext_module"))
+                    && let Some(name) = call.argument(0, "name").and_then(Value::text)
+                {
+                    names.all.insert(name.to_owned());
+                    if method == "CUDAExtension" || (method != "CppExtension" && chosen) {
+                        names.cuda.insert(name.to_owned());
+                    }
                 }
             }
         }

@@ -303,7 +303,9 @@ impl<'a> Walker<'a> {
 
     fn function(&mut self, function: &'a StmtFunctionDef) {
         let decorators = self.decorators(&function.decorator_list, &function.name);
+        self.scopes.push(function.name.as_str());
         self.visit_parameters(&function.parameters);
+        self.scopes.pop();
         if let Some(returns) = &function.returns {
             self.visit_expr(returns);
         }
@@ -663,7 +665,7 @@ impl<'a> Walker<'a> {
             && matches!(
                 record.method(),
                 "set_device"
-                    | "Event"
+                    | "synchronize"
                     | "Stream"
                     | "current_stream"
                     | "get_device_properties"
@@ -671,8 +673,6 @@ impl<'a> Walker<'a> {
                     | "get_device_capability"
                     | "mem_get_info"
                     | "current_device"
-                    | "FloatTensor"
-                    | "LongTensor"
             )
         {
             self.device(DeviceUse::Runtime, call);
@@ -820,12 +820,21 @@ impl<'a> SourceOrderVisitor<'a> for Walker<'a> {
             Expr::Attribute(attribute) => {
                 let name = attribute.attr.as_str();
                 self.identifier(name);
+                if name.ends_with("Tensor") && self.dotted(expression).starts_with("torch.cuda.") {
+                    self.device(DeviceUse::Runtime, attribute);
+                }
                 if name == "stdin" && self.dotted(expression) == "sys.stdin" {
                     self.module.reads_stdin = true;
                 }
                 walk_expr(self, expression);
             }
-            Expr::StringLiteral(literal) => self.text(literal.value.to_str(), literal),
+            Expr::StringLiteral(literal) => {
+                let text = literal.value.to_str();
+                if text.starts_with("torch.cuda.") && text.ends_with("Tensor") {
+                    self.device(DeviceUse::Runtime, literal);
+                }
+                self.text(text, literal);
+            }
             Expr::FString(literal) => {
                 if let Value::Text(text) = self.value(expression) {
                     self.text(&text, literal);

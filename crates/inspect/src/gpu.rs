@@ -1,0 +1,625 @@
+//! A program's files in, its need for a GPU out, with the lines that show it.
+//!
+//! The code reachable from the program decides. Only where that says nothing are the documents asked, and after them
+//! the rest of the package; tests, examples and side tools never are.
+
+use std::collections::BTreeSet;
+
+use crate::facts::{Evidence, Gpu, GpuNeed};
+use crate::python::follow::{Program, Weight};
+use crate::python::sources::{Found, Sources, is_test, split};
+use crate::python::{Context, Device, DeviceUse, Value};
+
+/// Most evidence lines that are kept.
+const EVIDENCE_LIMIT: usize = 6;
+
+/// Import names of libraries that cannot even be imported, or do nothing, without CUDA.
+const CUDA_ONLY: [&str; 44] = [
+    "apex_C",
+    "auto_gptq",
+    "autoawq_kernels",
+    "awq",
+    "awq_ext",
+    "causal_conv1d",
+    "causal_conv1d_cuda",
+    "cubvh",
+    "cudf",
+    "cumesh",
+    "cuml",
+    "cupy",
+    "curope",
+    "deep_gemm",
+    "diso",
+    "dpvo",
+    "droid_backends",
+    "exllamav2",
+    "flash_attn",
+    "flash_attn_interface",
+    "flashinfer",
+    "fused_ssim",
+    "gsplat",
+    "kaolin",
+    "lietorch",
+    "mamba_ssm",
+    "nerfacc",
+    "nvdiffrast",
+    "pointnet2_ops",
+    "pycuda",
+    "pynvml",
+    "raymarching",
+    "sageattention",
+    "selective_scan_cuda",
+    "simple_knn",
+    "spconv",
+    "tensorrt",
+    "tensorrt_llm",
+    "tinycudann",
+    "torchsparse",
+    "transformer_engine",
+    "triton",
+    "vllm",
+    "warp_rnnt",
+];
+
+/// Parts of names by which the many forks of one CUDA rasteriser go.
+const CUDA_ONLY_PARTS: [&str; 3] = ["_rasterization", "_rasterizer", "rasterize_cuda"];
+
+/// Frameworks that take a GPU where there is one.
+const TAKES_GPU: [&str; 8] =
+    ["torch", "jax", "flax", "diffusers", "transformers", "pytorch_lightning", "lightning", "ctranslate2"];
+
+/// Names of command line arguments by which a user chooses the device.
+const DEVICE_ARGUMENTS: [&str; 22] = [
+    "cpu",
+    "cpu-only",
+    "cpu-offload",
+    "cuda",
+    "device",
+    "devices",
+    "disable-cuda",
+    "force-cpu",
+    "gpu",
+    "gpu-id",
+    "gpu-ids",
+    "gpus",
+    "no-cuda",
+    "no-gpu",
+    "nocuda",
+    "nogpu",
+    "accelerator",
+    "use-cpu",
+    "use-cuda",
+    "use-gpu",
+    "enable-gpu",
+    "on-cpu",
+];
+
+/// What the files of a program say about its device.
+#[derive(Debug, Default)]
+struct Signals {
+    /// Unconditional demands in the program's own file.
+    own_demands: Vec<Evidence>,
+    /// Unconditional demands in code that it reaches.
+    reached_demands: Vec<Evidence>,
+    /// Demands under a condition that has nothing to do with the device.
+    conditional_demands: Vec<Evidence>,
+    /// Default parameters that nobody overrides.
+    defaults: Vec<Evidence>,
+    /// Imports of what exists for CUDA only.
+    cuda_only: Vec<Evidence>,
+    /// Questions for a GPU and arguments that choose the device, those of the program's own file first.
+    choices: Vec<Evidence>,
+    /// Does the program's own file choose?
+    own_choice: bool,
+    /// The command itself asks for the CPU.
+    asks_for_cpu: bool,
+    /// The first import of a framework that takes a GPU where there is one.
+    framework: Option<Evidence>,
+    /// Words about GPUs in code that a framework of another kind is steered by.
+    mentions: Vec<Evidence>,
+}
+
+/// Judges the need of one program. `command` is the line that starts it, for the options it sets.
+pub(crate) fn need(program: &Program<'_, '_>, command: &str) -> Gpu {
+    let signals = read(program, command);
+    let documents = documents(program.sources);
+    judge(signals, documents)
+}
+
+/// Judges the repository as a whole, where no program of it is known.
+pub(crate) fn need_of_package(sources: &Sources<'_>) -> Gpu {
+    let documents = documents(sources);
+    judge(Signals { framework: framework_of_package(sources), ..Signals::default() }, documents)
+}
+
+fn judge(signals: Signals, documents: Documents) -> Gpu {
+    let Signals {
+        own_demands,
+        reached_demands,
+        conditional_demands,
+        defaults,
+        cuda_only,
+        choices,
+        own_choice,
+        asks_for_cpu,
+        framework,
+        mentions,
+    } = signals;
+    let chooses = !choices.is_empty() || asks_for_cpu;
+    let says_cpu = !documents.cpu.is_empty();
+    let demanded = (!own_demands.is_empty() && !asks_for_cpu)
+        || (!cuda_only.is_empty() && !asks_for_cpu)
+        || (!reached_demands.is_empty() && !own_choice && !asks_for_cpu && !(chooses && says_cpu))
+        || (!chooses && !says_cpu && (conditional_demands.len() > 1 || !defaults.is_empty()))
+        || (!chooses && !says_cpu && framework.is_some() && !documents.demands.is_empty());
+    let takes_gpu = framework.is_some()
+        || chooses
+        || !mentions.is_empty()
+        || !conditional_demands.is_empty()
+        || !reached_demands.is_empty()
+        || !defaults.is_empty();
+    let (need, lists) = if demanded {
+        let lists = vec![own_demands, cuda_only, reached_demands, documents.demands, conditional_demands, defaults];
+        (GpuNeed::Required, lists)
+    } else if takes_gpu {
+        let lists = vec![choices, documents.cpu, mentions, framework.into_iter().collect(), reached_demands, defaults];
+        (GpuNeed::Optional, lists)
+    } else {
+        (GpuNeed::None, Vec::new())
+    };
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for list in lists {
+        // No single kind of evidence crowds out the others.
+        for line in list.into_iter().take(3) {
+            if evidence.len() < EVIDENCE_LIMIT && !evidence.contains(&line) {
+                evidence.push(line);
+            }
+        }
+    }
+    Gpu { need, evidence }
+}
+
+fn read(program: &Program<'_, '_>, command: &str) -> Signals {
+    let mut signals = Signals { asks_for_cpu: asks_for_cpu(command), ..Signals::default() };
+    let mut other_choices = Vec::new();
+    let own_folder = program.files.first().map(|file| split(&file.path).0.to_owned());
+    for (index, file) in program.files.iter().enumerate() {
+        if !file.needed {
+            continue;
+        }
+        let own = index == 0;
+        for device in &file.module.devices {
+            let place = || program.evidence(file, device.line);
+            match sort(program, index, device) {
+                Sorted::Ignored => {}
+                Sorted::Choice if own => {
+                    signals.own_choice = true;
+                    signals.choices.push(place());
+                }
+                Sorted::Choice => other_choices.push(place()),
+                Sorted::Demand if own => signals.own_demands.push(place()),
+                Sorted::Demand => signals.reached_demands.push(place()),
+                Sorted::Conditional => signals.conditional_demands.push(place()),
+                Sorted::Default => signals.defaults.push(place()),
+            }
+        }
+        for argument in &file.module.arguments {
+            let chooses = argument.names.iter().any(|name| {
+                let name = name.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
+                DEVICE_ARGUMENTS.contains(&name.as_str())
+            });
+            if chooses && (own || own_folder.as_deref() == Some(split(&file.path).0)) {
+                signals.own_choice |= own && offers_cpu(argument);
+                signals.choices.push(program.evidence(file, argument.line));
+            } else if chooses {
+                other_choices.push(program.evidence(file, argument.line));
+            }
+        }
+        imports(program, index, &mut signals);
+        for call in &file.module.calls {
+            let asks = call.name.starts_with("tensorflow.")
+                && matches!(call.method(), "device" | "set_visible_devices")
+                || call.name.contains("InferenceSession");
+            let texts = || {
+                call.arguments.iter().chain(call.keywords.iter().map(|(_, value)| value)).flat_map(
+                    |value| match value {
+                        Value::List(items) => items.iter().collect::<Vec<_>>(),
+                        other => vec![other],
+                    },
+                )
+            };
+            if asks
+                && texts().filter_map(Value::text).any(|t| t.contains("CUDA") || t.to_ascii_lowercase().contains("gpu"))
+            {
+                signals.mentions.push(program.evidence(file, call.line));
+            }
+        }
+    }
+    signals.choices.extend(other_choices);
+    signals
+}
+
+/// An argument by which the CPU can be had: any but a bare switch for the GPU's number.
+fn offers_cpu(argument: &crate::python::Argument) -> bool {
+    let name = argument.names.last().map_or("", |name| name.trim_start_matches('-')).to_ascii_lowercase();
+    let words = argument.help.as_deref().unwrap_or_default().to_ascii_lowercase();
+    name.contains("cpu")
+        || name.contains("no")
+        || words.contains("cpu")
+        || argument.choices.iter().any(|c| c == "cpu")
+        || argument.default.as_deref() == Some("cpu")
+}
+
+enum Sorted {
+    Ignored,
+    Demand,
+    Conditional,
+    Default,
+    Choice,
+}
+
+fn sort(program: &Program<'_, '_>, index: usize, device: &Device) -> Sorted {
+    if device.what == DeviceUse::Argument {
+        return Sorted::Ignored;
+    }
+    let context = match device.context {
+        Context::Conditional | Context::Guarded => {
+            if device.scope.is_some() {
+                Context::Function
+            } else {
+                Context::Plain
+            }
+        }
+        other => other,
+    };
+    if program.weight(index, context, device.scope.as_deref()) != Weight::Required {
+        return Sorted::Ignored;
+    }
+    match device.what {
+        DeviceUse::Question => Sorted::Choice,
+        DeviceUse::Default if overridden(program, device) => Sorted::Ignored,
+        DeviceUse::Default => Sorted::Default,
+        _ if device.chosen => Sorted::Ignored,
+        _ if matches!(device.context, Context::Conditional | Context::Guarded) => Sorted::Conditional,
+        _ => Sorted::Demand,
+    }
+}
+
+/// Does somebody call this function with a device of his own?
+fn overridden(program: &Program<'_, '_>, device: &Device) -> bool {
+    let Some(scope) = device.scope.as_deref() else { return false };
+    let parts: Vec<&str> = scope.split('.').collect();
+    let names: BTreeSet<&str> = parts.iter().copied().collect();
+    program.files.iter().any(|file| {
+        file.module.calls.iter().any(|call| {
+            names.contains(call.method()) && call.keyword("device").is_some_and(|value| value.text() != Some("cuda"))
+        })
+    })
+}
+
+/// Imports of CUDA-only libraries, of extensions that the repository compiles for CUDA, and of frameworks.
+fn imports(program: &Program<'_, '_>, index: usize, signals: &mut Signals) {
+    let Some(file) = program.files.get(index) else { return };
+    for import in &file.module.imports {
+        if program.weight(index, import.context, import.scope.as_deref()) != Weight::Required {
+            continue;
+        }
+        let top = import.module.split('.').next().unwrap_or_default();
+        let place = || program.evidence(file, import.line);
+        if import.level == 0 {
+            if TAKES_GPU.contains(&top) && signals.framework.is_none() {
+                signals.framework = Some(place());
+            }
+            let named = CUDA_ONLY.contains(&top) || CUDA_ONLY_PARTS.iter().any(|part| top.contains(part));
+            if named
+                || import.module == "numba.cuda"
+                || import.module == "numba" && import.names.iter().any(|n| n == "cuda")
+            {
+                signals.cuda_only.push(place());
+                continue;
+            }
+        }
+        if imports_cuda_extension(program, import, &file.path) {
+            signals.cuda_only.push(place());
+        }
+    }
+    for call in file.module.calls.iter().filter(|call| {
+        call.name == "torch.utils.cpp_extension.load" || call.name == "torch.utils.cpp_extension.load_inline"
+    }) {
+        let compiles_cuda = call.keywords.iter().any(|(key, value)| match value {
+            Value::List(items) => items.iter().any(|item| match item {
+                Value::Text(text) | Value::Unknown(text) => {
+                    text.ends_with(".cu") || text.contains(".cu'") || text.contains(".cu\"")
+                }
+                _ => false,
+            }),
+            _ => key == "cuda_sources",
+        });
+        if compiles_cuda && program.weight(index, call.context, call.scope.as_deref()) == Weight::Required {
+            signals.cuda_only.push(program.evidence(file, call.line));
+        }
+    }
+}
+
+/// Does an import name an extension module that a setup file of the repository compiles with `CUDAExtension`?
+fn imports_cuda_extension(program: &Program<'_, '_>, import: &crate::python::Import, path: &str) -> bool {
+    let cuda = program.sources.cuda_extensions();
+    if cuda.is_empty() {
+        return false;
+    }
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let has = |name: &str| cuda.iter().any(|known| last(known) == name);
+    if import.level == 0 {
+        let inside =
+            matches!(program.sources.resolve(&import.module, &program.roots), Found::Inside(files) if files.is_empty());
+        if inside && has(&last(&import.module)) {
+            return true;
+        }
+    }
+    let folder = split(path).0;
+    let absent = |name: &str| program.sources.below(folder, name).is_none();
+    (import.level > 0 || import.names.iter().any(|name| name == "_C"))
+        && import.names.iter().any(|name| has(name) && absent(name))
+}
+
+/// Does the command choose the CPU?
+fn asks_for_cpu(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    words.iter().any(|word| {
+        matches!(*word, "--cpu" | "--cpu-only" | "--no-cuda" | "--no_cuda" | "--use-cpu" | "--use_cpu" | "--device=cpu")
+    }) || words.windows(2).any(|pair| matches!(pair, ["--device" | "-d", "cpu"]))
+}
+
+/// What documents say.
+#[derive(Debug, Default)]
+struct Documents {
+    demands: Vec<Evidence>,
+    cpu: Vec<Evidence>,
+}
+
+fn documents(sources: &Sources<'_>) -> Documents {
+    let mut found = Documents::default();
+    for (path, text) in sources.tree.texts() {
+        let (folder, name) = split(path);
+        let lower = name.to_ascii_lowercase();
+        let reads = folder.is_empty() && lower.starts_with("readme")
+            || (folder.is_empty() || matches!(folder, "docs" | "doc")) && lower.starts_with("install");
+        if !reads
+            || !(lower.ends_with(".md") || lower.ends_with(".rst") || lower.ends_with(".txt") || !lower.contains('.'))
+        {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate().take(4000) {
+            if line.len() > 2000 {
+                continue;
+            }
+            match sentence(line) {
+                Some(Says::Demand) => found.demands.push(Evidence::new(path, number + 1, line)),
+                Some(Says::Cpu) => found.cpu.push(Evidence::new(path, number + 1, line)),
+                None => {}
+            }
+        }
+    }
+    found
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Demand,
+    Cpu,
+}
+
+/// What one line of a document says about GPUs.
+fn sentence(line: &str) -> Option<Says> {
+    let line = line.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    if !has(&["gpu", "cpu", "cuda", "vram"]) {
+        return None;
+    }
+    if has(&[
+        "without gpu",
+        "without a gpu",
+        "without any gpu",
+        "without cuda",
+        "without an nvidia",
+        "no gpu",
+        "cpu-only",
+        "cpu only",
+        "on cpu",
+        "on a cpu",
+        "on the cpu",
+        "on your cpu",
+        "cpu mode",
+        "cpu inference",
+        "cpu version",
+        "cpu support",
+        "cpu or gpu",
+        "gpu or cpu",
+        "cpu and gpu",
+        "gpu and cpu",
+        "cpu/gpu",
+        "gpu/cpu",
+        "--cpu",
+        "--device cpu",
+        "--device=cpu",
+        "device=\"cpu\"",
+        "device='cpu'",
+        "'cpu'",
+        "\"cpu\"",
+        "gpu is optional",
+        "gpu (optional",
+        "optional: gpu",
+        "gpu is not required",
+        "gpu is not needed",
+        "don't need a gpu",
+        "do not need a gpu",
+        "not require a gpu",
+    ]) {
+        return Some(Says::Cpu);
+    }
+    let hardware =
+        has(&["nvidia gpu", "cuda gpu", "cuda-enabled", "cuda-capable", "cuda capable", "cuda enabled", "vram"])
+            || has(&["gpu"])
+                && has(&["gb of memory", "gb memory", "gb of gpu memory", "gb gpu memory", "nvidia", "cuda"]);
+    let demands = has(&["require", "need", "must", "at least", "minimum", "prerequisite", "necessary", "mandatory"])
+        || has(&["only support"]) && has(&["gpu"]);
+    let about_something_else = has(&[
+        "train",
+        "optional",
+        "if you",
+        "if your",
+        "recommend",
+        "faster",
+        "speed",
+        "accelerat",
+        "not need",
+        "not require",
+        "for gpu",
+        "finetun",
+        "fine-tun",
+        "to enable",
+        "to use gpu",
+        "multi-gpu",
+        "tested on",
+        "should",
+    ]);
+    (hardware && demands && !about_something_else).then_some(Says::Demand)
+}
+
+/// The first import of a GPU-taking framework anywhere in the package, tests, examples and tools aside.
+fn framework_of_package(sources: &Sources<'_>) -> Option<Evidence> {
+    for (path, text) in sources.tree.texts() {
+        if !path.ends_with(".py") || is_test(path) || is_side(path) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            let Some(rest) = line.strip_prefix("import ").or_else(|| line.strip_prefix("from ")) else { continue };
+            let top = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            if TAKES_GPU.contains(&top) {
+                return Some(Evidence::new(path, number + 1, line));
+            }
+        }
+    }
+    None
+}
+
+/// Examples, documentation and tools beside the package.
+fn is_side(path: &str) -> bool {
+    split(path).0.split('/').any(|part| {
+        matches!(
+            part,
+            "examples" | "example" | "docs" | "doc" | "benchmarks" | "benchmark" | "tools" | "scripts" | "third_party"
+        )
+    }) || split(path).1 == "setup.py"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::tree;
+    use crate::python::Start;
+    use crate::python::follow;
+
+    fn judged(fixture: &str, entry: &str, command: &str) -> Gpu {
+        let tree = tree(fixture);
+        let sources = Sources::new(&tree);
+        need(&follow::program(&sources, Start::File(entry), &[String::new()]), command)
+    }
+
+    fn check(fixture: &str, expected: GpuNeed) {
+        let gpu = judged(fixture, "run.py", "python run.py");
+        assert_eq!(gpu.need, expected, "{:?} in\n{fixture}", gpu.evidence);
+    }
+
+    #[test]
+    fn an_unconditional_demand_requires() {
+        check("//- /run.py\nimport torch\nm = torch.load('x').cuda()\n", GpuNeed::Required);
+        check("//- /run.py\nimport torch\nif __name__ == '__main__':\n    device = 'cuda'\n", GpuNeed::Required);
+        check("//- /run.py\nimport torch\ndef main():\n    d = torch.device('cuda')\nmain()\n", GpuNeed::Required);
+        check(
+            "//- /run.py\nfrom lib import f\nf()\n//- /lib.py\nimport torch\ndef f():\n    x.to('cuda')\n",
+            GpuNeed::Required,
+        );
+    }
+
+    #[test]
+    fn a_choice_makes_it_optional() {
+        check("//- /run.py\nimport torch\nd = 'cuda' if torch.cuda.is_available() else 'cpu'\n", GpuNeed::Optional);
+        check("//- /run.py\nimport torch\nif torch.cuda.is_available():\n    m.cuda()\n", GpuNeed::Optional);
+        check(
+            "//- /run.py\nimport torch\np.add_argument('--device', default='cuda')\nm.to(a.device)\n",
+            GpuNeed::Optional,
+        );
+        check("//- /run.py\nimport torch\nd = 'cpu' if args.cpu else 'cuda'\nm.to(d)\n", GpuNeed::Optional);
+    }
+
+    #[test]
+    fn a_framework_alone_is_optional_and_none_is_none() {
+        check("//- /run.py\nimport torch\nprint(torch.ones(1))\n", GpuNeed::Optional);
+        check("//- /run.py\nimport tensorflow as tf\nprint(tf.ones(1))\n", GpuNeed::None);
+        check("//- /run.py\nimport numpy\n", GpuNeed::None);
+        check("//- /run.py\nimport tensorflow as tf\nwith tf.device('/GPU:0'):\n    f()\n", GpuNeed::Optional);
+    }
+
+    #[test]
+    fn code_that_is_not_reached_does_not_steer() {
+        check(
+            "//- /run.py\nfrom lib import f\nf()\n//- /lib.py\nimport torch\ndef f(): pass\ndef g():\n    x.cuda()\n\
+             //- /tests/test_a.py\nimport torch\nx.cuda()\n//- /tools/t.py\nx.cuda()\n",
+            GpuNeed::Optional,
+        );
+    }
+
+    #[test]
+    fn libraries_for_cuda_only_require() {
+        check("//- /run.py\nfrom diff_gaussian_rasterization import R\n", GpuNeed::Required);
+        check("//- /run.py\ntry:\n    import flash_attn\nexcept ImportError:\n    flash_attn = None\n", GpuNeed::None);
+    }
+
+    #[test]
+    fn an_own_cuda_extension_requires_unless_guarded() {
+        let setup = "//- /setup.py\nsetup(ext_modules=[CUDAExtension('pkg._C', ['a.cu'])])\n//- /pkg/__init__.py\n";
+        check(&format!("{setup}from . import _C\n//- /run.py\nimport pkg\n"), GpuNeed::Required);
+        check(
+            &format!("{setup}try:\n    from . import _C\nexcept:\n    _C = None\n//- /run.py\nimport pkg\n"),
+            GpuNeed::None,
+        );
+    }
+
+    #[test]
+    fn documents_decide_where_code_is_silent() {
+        check(
+            "//- /run.py\nimport torch\n//- /README.md\n- CUDA-enabled GPU with at least 8GB VRAM\n",
+            GpuNeed::Required,
+        );
+        check(
+            "//- /run.py\nimport torch\n//- /README.md\nTraining needs 8 NVIDIA GPUs with CUDA.\n",
+            GpuNeed::Optional,
+        );
+        check(
+            "//- /run.py\nimport torch\nm(device='cuda') if torch.cuda.is_available() else m()\n\
+             //- /README.md\nRequires an NVIDIA GPU.\n",
+            GpuNeed::Optional,
+        );
+    }
+
+    #[test]
+    fn the_command_may_ask_for_the_cpu() {
+        let gpu = judged("//- /run.py\nimport torch\nx.cuda()\n", "run.py", "python run.py --device cpu");
+        assert_eq!(gpu.need, GpuNeed::Optional);
+    }
+
+    fn check_sentence(line: &str, expected: Option<Says>) {
+        assert_eq!(sentence(line), expected, "{line}");
+    }
+
+    #[test]
+    fn sentences_are_told_apart() {
+        check_sentence("* 1-8 high-end NVIDIA GPUs with at least 12 GB of memory.", Some(Says::Demand));
+        check_sentence("This code requires a CUDA GPU.", Some(Says::Demand));
+        check_sentence("Now the model can run on machines without GPUs.", Some(Says::Cpu));
+        check_sentence("We train on 8 V100 GPUs, each needs 32 GB of memory", None);
+        check_sentence("A GPU is recommended.", None);
+        check_sentence("Install the requirements.", None);
+    }
+}
