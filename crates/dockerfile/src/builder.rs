@@ -410,3 +410,99 @@ fn meaning(commands: &[ShellCommand]) -> Vec<&str> {
     }
     meaning
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dockerfile, Keyword, shell_quote};
+
+    #[track_caller]
+    fn check(build: impl FnOnce(&mut Dockerfile) -> &mut Dockerfile, expected: &str) {
+        let mut file = Dockerfile::new();
+        build(&mut file);
+        assert_eq!(file.to_string(), expected);
+    }
+
+    #[test]
+    fn comments_are_wrapped_and_never_become_directives() {
+        let long = "word ".repeat(30);
+        let mut file = Dockerfile::new();
+        file.comment(&long);
+        assert!(file.text().lines().count() == 2 && file.text().lines().all(|line| line.len() <= 100));
+        check(|file| file.comment("one\r\n\n  two"), "# one\n#\n#   two\n");
+        check(|file| file.comment("escape=`"), "#\n# escape=`\n");
+        check(|file| file.raw("# syntax=x").comment("escape=`").comment("y"), "# syntax=x\n#\n# escape=`\n# y\n");
+    }
+
+    #[test]
+    fn values_are_written_so_that_they_stay_literal() {
+        check(
+            |file| file.env(&[("A", "b"), ("C", "d $e \"f\" \\ 'g'"), ("H", "")]),
+            "ENV A=b \\\n    C=\"d \\$e \\\"f\\\" \\\\ 'g'\" \\\n    H=\"\"\n",
+        );
+        check(|file| file.env_expanding(&[("PATH", "/a b:$PATH")]), "ENV PATH=\"/a b:$PATH\"\n");
+        check(|file| file.arg("A", None).arg("B", Some("c d")), "ARG A\nARG B=\"c d\"\n");
+        check(|file| file.label(&[("org.x/y", "z")]), "LABEL org.x/y=z\n");
+        check(|file| file.workdir("/a b").user("$me"), "WORKDIR \"/a b\"\nUSER \"\\$me\"\n");
+        check(
+            |file| {
+                file.copy(&["a", "$b"], "/c/", &["--from=x"]).copy(&["d e"], "./", &[""; 0]).copy(&["[f"], "g", &["h"])
+            },
+            "COPY --from=x a \\$b /c/\nCOPY [\"d e\", \"./\"]\nCOPY [\"[f\", \"g\"]\n",
+        );
+        check(
+            |file| file.shell(&["bash", "-c"]).entrypoint_exec(&["a\nb"]),
+            "SHELL [\"bash\", \"-c\"]\nENTRYPOINT [\"a\\nb\"]\n",
+        );
+    }
+
+    #[test]
+    fn what_a_dockerfile_cannot_hold_is_left_out_and_said() {
+        let mut file = Dockerfile::new();
+        file.from("a\nRUN b", Some("c d")).env(&[("A", "b\nRUN c"), ("D\nRUN", "e"), ("F", "g\0")]);
+        assert_eq!(file.to_string(), "FROM aRUNb AS cd\nENV A=\"b RUN c\" \\\n    F=g\n");
+        let codes: Vec<&str> = file.findings().iter().map(|finding| finding.code).collect();
+        assert_eq!(
+            codes,
+            ["white-space-in-word", "white-space-in-word", "line-end-in-value", "name-invalid", "nul-in-value"]
+        );
+    }
+
+    #[test]
+    fn commands_are_joined_and_long_ones_folded() {
+        check(|file| file.run(&["a  b", "", "c | d"]), "RUN a  b \\\n && c | d\n");
+        let packages = "libpackage1 ".repeat(20);
+        let mut file = Dockerfile::new();
+        file.run(&[format!("apt-get install {packages}"), "ls".to_owned()]);
+        assert!(file.text().lines().count() == 4 && file.text().lines().all(|line| line.len() <= 122), "{file}");
+        let commands = file.instructions()[0].commands();
+        assert_eq!(commands[0].words.len(), 22);
+        assert_eq!(commands[1].program(), Some("ls"));
+    }
+
+    #[test]
+    fn commands_that_lines_cannot_hold_are_written_in_exec_form() {
+        check(
+            |file| file.run(&[format!("echo {}", shell_quote("a\nUSER b"))]),
+            "RUN [\"/bin/sh\", \"-c\", \"echo 'a\\nUSER b'\"]\n",
+        );
+        check(|file| file.run(&["a # why", "b"]), "RUN [\"/bin/sh\", \"-c\", \"{ a # why\\n} && { b\\n}\"]\n");
+        check(|file| file.run(&["cat <<E"]), "RUN [\"/bin/sh\", \"-c\", \"cat <<E\"]\n");
+        check(|file| file.run(&["--flag a"]), "RUN [\"/bin/sh\", \"-c\", \"--flag a\"]\n");
+        check(
+            |file| file.from("a", None).shell(&["bash", "-c"]).run(&["a\\"]),
+            "FROM a\nSHELL [\"bash\", \"-c\"]\nRUN [\"bash\", \"-c\", \"a\\\\\"]\n",
+        );
+    }
+
+    #[test]
+    fn an_unfinished_last_instruction_is_ended_before_more_is_added() {
+        let mut file = Dockerfile::parse("FROM a\nRUN b \\\n# c");
+        file.user("d");
+        assert_eq!(file.to_string(), "FROM a\nRUN b \n# c\nUSER d\n");
+        let mut file = Dockerfile::parse("FROM a\r\nRUN <<E\r\nb");
+        file.user("d");
+        assert_eq!(file.to_string(), "FROM a\r\nRUN <<E\r\nb\r\nE\r\nUSER d\r\n");
+        assert_eq!(file.instructions().len(), 3);
+        assert_eq!(file.instructions()[2].keyword(), Keyword::User);
+    }
+}

@@ -7,9 +7,10 @@
 use std::ops::Range;
 
 use crate::{
-    Dockerfile, Span,
+    Dockerfile, Instruction, Span,
     builder::{comment_lines, whole_lines},
     instruction::Keyword,
+    shell::ShellCommand,
     span::slice,
 };
 
@@ -33,7 +34,7 @@ impl Dockerfile {
     pub fn insert_before(&mut self, index: usize, text: &str) -> Result<(), EditError> {
         let instruction = self.instruction(index).ok_or(EditError::NoInstruction(index))?;
         let at = self.after_byte_order_mark(instruction.start_with_comments());
-        self.splice(at..at, &whole_lines(text, self.line_end()))
+        self.splice(at..at, &whole_lines(text, self.line_end()), &(index..index))
     }
 
     /// Puts whole lines after an instruction.
@@ -48,7 +49,7 @@ impl Dockerfile {
         if !slice(&changed.text, 0..at).ends_with('\n') {
             lines.insert_str(0, end);
         }
-        changed.splice(at..at, &lines)?;
+        changed.splice(at..at, &lines, &(index + 1..index + 1))?;
         *self = changed;
         Ok(())
     }
@@ -61,20 +62,20 @@ impl Dockerfile {
         if !slice(&self.text, range.clone()).ends_with('\n') {
             text.truncate(text.trim_end_matches(['\r', '\n']).len());
         }
-        self.splice(range, &text)
+        self.splice(range, &text, &(index..index + 1))
     }
 
     /// Removes an instruction; the comments above it stay.
     pub fn remove(&mut self, index: usize) -> Result<(), EditError> {
         let lines = self.instruction(index).ok_or(EditError::NoInstruction(index))?.lines();
-        self.splice(self.after_byte_order_mark(lines.start)..lines.end, "")
+        self.splice(self.after_byte_order_mark(lines.start)..lines.end, "", &(index..index + 1))
     }
 
     /// Removes an instruction together with the comments directly above it.
     pub fn remove_with_comments(&mut self, index: usize) -> Result<(), EditError> {
         let instruction = self.instruction(index).ok_or(EditError::NoInstruction(index))?;
         let start = self.after_byte_order_mark(instruction.start_with_comments());
-        self.splice(start..instruction.lines().end, "")
+        self.splice(start..instruction.lines().end, "", &(index..index + 1))
     }
 
     /// Puts comment lines directly above an instruction, below those that are there. False where they stand there already.
@@ -87,7 +88,7 @@ impl Dockerfile {
             return Ok(false);
         }
         let at = self.after_byte_order_mark(instruction.lines().start);
-        self.splice(at..at, &whole_lines(&lines.join("\n"), self.line_end()))?;
+        self.splice(at..at, &whole_lines(&lines.join("\n"), self.line_end()), &(index..index))?;
         Ok(true)
     }
 
@@ -97,17 +98,21 @@ impl Dockerfile {
             return Err(EditError::NotAWord(image.to_owned()));
         }
         let stages = self.stages();
-        let span = stages.get(stage).ok_or(EditError::NoStage(stage))?.from.image.span;
+        let stage = stages.get(stage).ok_or(EditError::NoStage(stage))?;
+        let (index, span) = (stage.instructions.start, stage.from.image.span);
         if self.slice(span) == image {
             return Ok(false);
         }
-        self.splice(span.range(), image)?;
+        self.splice(span.range(), image, &(index..index + 1))?;
         Ok(true)
     }
 
     /// Puts `text` in the place of a span, such as that of a word. The text has to be quoted for where it stands.
     pub fn replace_span(&mut self, span: Span, text: &str) -> Result<(), EditError> {
-        self.splice(span.range(), text)
+        let instructions = self.instructions();
+        let before = instructions.iter().take_while(|instruction| instruction.span().end < span.start).count();
+        let until = instructions.iter().take_while(|instruction| instruction.span().start <= span.end).count();
+        self.splice(span.range(), text, &(before..until.max(before)))
     }
 
     /// Numbers of the RUN instructions that install packages with apt.
@@ -124,10 +129,10 @@ impl Dockerfile {
     pub fn add_apt_packages<T: AsRef<str>>(&mut self, index: usize, packages: &[T]) -> Result<bool, EditError> {
         let instruction = self.instruction(index).ok_or(EditError::NoInstruction(index))?;
         let commands = instruction.commands();
-        let is_exec = instruction.exec().is_some();
+        let editable = instruction.keyword() == Keyword::Run && instruction.exec().is_none();
         let installs: Vec<_> = commands
             .iter()
-            .filter(|command| !command.nested && !is_exec)
+            .filter(|command| !command.nested && editable)
             .filter_map(|command| command.apt_packages().map(|packages| (command, packages)))
             .collect();
         let Some((command, listed)) = installs.last() else { return Err(EditError::NoAptInstall(index)) };
@@ -160,29 +165,35 @@ impl Dockerfile {
         } else {
             " ".to_owned()
         };
-        self.splice(at..at, &format!("{separator}{}", missing.join(&separator)))?;
+        let mut changed = self.clone();
+        changed.splice(at..at, &format!("{separator}{}", missing.join(&separator)), &(index..index + 1))?;
+        // In broken shell text (a quote that is never closed) what was added may not have become words.
+        let listed: Vec<String> = changed.instruction(index).map(|it| apt_names(&it)).unwrap_or_default();
+        if missing.iter().any(|package| !listed.iter().any(|listed| listed == package)) {
+            return Err(EditError::ReachesFurther);
+        }
+        *self = changed;
         Ok(true)
     }
 
-    /// Changes the text, unless instructions outside of `range`, or directives, would be read in another way.
-    fn splice(&mut self, range: Range<usize>, replacement: &str) -> Result<(), EditError> {
+    /// Changes the text, unless directives or instructions other than those numbered in `own` would be read in another
+    /// way.
+    fn splice(&mut self, range: Range<usize>, replacement: &str, own: &Range<usize>) -> Result<(), EditError> {
         let mut text = self.text.clone();
         if text.get(range.clone()).is_none() {
             return Err(EditError::ReachesFurther);
         }
-        text.replace_range(range.clone(), replacement);
+        text.replace_range(range, replacement);
         let changed = Self::parse(&text);
-        let outside = |span: Span| span.end <= range.start || span.start >= range.end;
-        let old: Vec<_> = self.instructions();
-        let new: Vec<_> = changed.instructions();
-        let before = old.iter().take_while(|it| it.span().end <= range.start).count();
-        let after = old.iter().skip(before).filter(|it| outside(it.span())).count();
-        let same = |old: &[crate::Instruction<'_>], new: &[crate::Instruction<'_>]| {
+        let (old, new) = (self.instructions(), changed.instructions());
+        let after = old.len().saturating_sub(own.end);
+        let same = |old: Option<&[Instruction<'_>]>, new: Option<&[Instruction<'_>]>| {
+            let (Some(old), Some(new)) = (old, new) else { return false };
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| old.source() == new.source())
         };
-        let heads = same(old.get(..before).unwrap_or_default(), new.get(..before).unwrap_or_default());
-        let tails = new.len() >= before + after
-            && same(old.get(old.len() - after..).unwrap_or_default(), new.get(new.len() - after..).unwrap_or_default());
+        let heads = same(old.get(..own.start), new.get(..own.start));
+        let tail = new.len().checked_sub(after).filter(|start| *start >= own.start);
+        let tails = same(old.get(old.len() - after..), tail.and_then(|start| new.get(start..)));
         let unfinished = |file: &Self| {
             let open = |code: &str| matches!(code, "continuation-at-end" | "heredoc-unterminated");
             file.findings.iter().filter(|finding| open(finding.code)).count()
@@ -201,7 +212,128 @@ impl Dockerfile {
     }
 }
 
+/// The packages that an instruction installs with apt, as written.
+fn apt_names(instruction: &Instruction<'_>) -> Vec<String> {
+    let commands = instruction.commands();
+    commands.iter().filter_map(ShellCommand::apt_packages).flatten().map(|word| word.text.clone()).collect()
+}
+
 /// Without version, release and architecture.
 fn package_name(package: &str) -> &str {
     package.split(['=', '/', ':']).next().unwrap_or(package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: std::fmt::Debug>(
+        text: &str,
+        change: impl FnOnce(&mut Dockerfile) -> Result<T, EditError>,
+        expected: &str,
+    ) {
+        let mut file = Dockerfile::parse(text);
+        change(&mut file).unwrap();
+        assert_eq!(file.to_string(), expected);
+    }
+
+    #[track_caller]
+    fn check_refused<T: std::fmt::Debug>(
+        text: &str,
+        change: impl FnOnce(&mut Dockerfile) -> Result<T, EditError>,
+        expected: &EditError,
+    ) {
+        let mut file = Dockerfile::parse(text);
+        assert_eq!(change(&mut file).as_ref().unwrap_err(), expected);
+        assert_eq!(file.to_string(), text);
+    }
+
+    #[test]
+    fn lines_are_put_before_and_after_with_the_file_s_own_line_ends() {
+        let text = "FROM a \r\n\r\n# why\r\n  run b\r\nUSER c";
+        check(text, |file| file.insert_before(1, "ARG d\n"), "FROM a \r\n\r\nARG d\r\n# why\r\n  run b\r\nUSER c");
+        check(
+            text,
+            |file| file.insert_after(1, "# e\nARG d"),
+            "FROM a \r\n\r\n# why\r\n  run b\r\n# e\r\nARG d\r\nUSER c",
+        );
+        check(text, |file| file.insert_after(2, "ARG d"), "FROM a \r\n\r\n# why\r\n  run b\r\nUSER c\r\nARG d\r\n");
+        check("\u{feff}FROM a\n", |file| file.insert_before(0, "ARG d"), "\u{feff}ARG d\nFROM a\n");
+        check("FROM a\nRUN b \\", |file| file.insert_after(1, "USER c"), "FROM a\nRUN b \nUSER c\n");
+    }
+
+    #[test]
+    fn instructions_are_replaced_and_removed() {
+        let text = "FROM a\n# why\nRUN b \\\n  # c\n  d\nUSER e";
+        check(text, |file| file.replace(1, "RUN f\n"), "FROM a\n# why\nRUN f\nUSER e");
+        check(text, |file| file.replace(2, "USER g\n"), "FROM a\n# why\nRUN b \\\n  # c\n  d\nUSER g");
+        check(text, |file| file.remove(1), "FROM a\n# why\nUSER e");
+        check(text, |file| file.remove_with_comments(1), "FROM a\nUSER e");
+    }
+
+    #[test]
+    fn changes_that_reach_further_are_refused() {
+        let text = "FROM a\nRUN b\n";
+        check_refused(text, |file| file.insert_before(1, "RUN c \\"), &EditError::ReachesFurther);
+        check_refused(text, |file| file.insert_before(1, "RUN <<E\nx"), &EditError::ReachesFurther);
+        check_refused(text, |file| file.insert_before(0, "# escape=`"), &EditError::ReachesFurther);
+        check_refused(text, |file| file.insert_after(1, "RUN c \\"), &EditError::ReachesFurther);
+        check_refused(text, |file| file.remove(7), &EditError::NoInstruction(7));
+        check_refused(text, |file| file.set_image(0, "c\nRUN d"), &EditError::NotAWord("c\nRUN d".to_owned()));
+        check_refused("FROM a\n# escape=`\n", |file| file.remove(0), &EditError::ReachesFurther);
+    }
+
+    #[test]
+    fn the_image_of_a_stage_is_set_in_place() {
+        let text = "ARG V\nFROM --platform=x  a:$V  AS b # c\nFROM b\n";
+        check(text, |file| file.set_image(0, "d:1"), "ARG V\nFROM --platform=x  d:1  AS b # c\nFROM b\n");
+        let mut file = Dockerfile::parse(text);
+        assert_eq!(file.set_image(1, "b"), Ok(false));
+        assert_eq!(file.set_image(2, "b"), Err(EditError::NoStage(2)));
+    }
+
+    #[test]
+    fn comments_are_added_once() {
+        let mut file = Dockerfile::parse("FROM a\n# one\nRUN b\n");
+        assert_eq!(file.add_comment(1, "two\nthree"), Ok(true));
+        assert_eq!(file.to_string(), "FROM a\n# one\n# two\n# three\nRUN b\n");
+        assert_eq!(file.add_comment(1, "two\nthree"), Ok(false));
+        assert_eq!(file.add_comment(1, "one"), Ok(false));
+    }
+
+    #[test]
+    fn packages_join_an_install_in_its_own_style() {
+        let one_line = "FROM a\nRUN apt-get update && apt-get install -y git=1.2 curl && rm -rf /x\n";
+        check(
+            one_line,
+            |file| file.add_apt_packages(1, &["libgl1", "git", "curl:amd64"]),
+            "FROM a\nRUN apt-get update && apt-get install -y git=1.2 curl libgl1 && rm -rf /x\n",
+        );
+        let a_line_each = "RUN apt-get install -y \\\n        git \\\n        curl \\\n    && rm -rf /x\n";
+        check(
+            a_line_each,
+            |file| file.add_apt_packages(0, &["libgl1", "libx"]),
+            "RUN apt-get install -y \\\n        git \\\n        curl \\\n        libgl1 \\\n        libx \\\n    && rm -rf /x\n",
+        );
+        check(
+            "RUN <<E\napt-get install -y \\\n  a \\\n  b\nE\n",
+            |file| file.add_apt_packages(0, &["c"]),
+            "RUN <<E\napt-get install -y \\\n  a \\\n  b \\\n  c\nE\n",
+        );
+        check(
+            "RUN apt-get install -y $PKGS; ls",
+            |file| file.add_apt_packages(0, &["c"]),
+            "RUN apt-get install -y $PKGS c; ls",
+        );
+        check("RUN apt install -y", |file| file.add_apt_packages(0, &["c"]), "RUN apt install -y c");
+        check_refused("RUN ls\n", |file| file.add_apt_packages(0, &["c"]), &EditError::NoAptInstall(0));
+        check_refused(one_line, |file| file.add_apt_packages(1, &["c; ls"]), &EditError::NotAWord("c; ls".to_owned()));
+        check_refused("RUN apt-get install \"a", |file| file.add_apt_packages(0, &["c"]), &EditError::ReachesFurther);
+        check_refused(
+            "RUN [\"apt-get\", \"install\", \"a\"]\n",
+            |file| file.add_apt_packages(0, &["c"]),
+            &EditError::NoAptInstall(0),
+        );
+    }
 }

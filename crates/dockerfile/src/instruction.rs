@@ -504,3 +504,112 @@ impl<'a> Instruction<'a> {
         self.file.lines.span(self.joined.source(range))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(words: &[Word]) -> Vec<&str> {
+        words.iter().map(|word| word.text.as_str()).collect()
+    }
+
+    #[test]
+    fn flags_stand_between_keyword_and_arguments() {
+        let file = Dockerfile::parse("RUN --mount=type=cache,target=/a \\\n --network=none pip --version\n");
+        let run = &file.instructions()[0];
+        let flags: Vec<_> = run.flags().into_iter().map(|flag| (flag.name, flag.value.unwrap_or_default())).collect();
+        assert_eq!(
+            flags,
+            [("mount".to_owned(), "type=cache,target=/a".to_owned()), ("network".to_owned(), "none".to_owned())]
+        );
+        assert_eq!(run.arguments(), "pip --version");
+        assert_eq!(file.slice(run.arguments_span()), "pip --version");
+        assert_eq!(run.flag("network").map(|flag| flag.span.first_line), Some(2));
+    }
+
+    #[test]
+    fn from_is_taken_apart() {
+        let file = Dockerfile::parse("from --platform=linux/amd64 localhost:5000/a/b:1.2@sha256:0f as Base\n");
+        let from = file.instructions()[0].from().unwrap();
+        assert_eq!(from.platform.as_deref(), Some("linux/amd64"));
+        assert_eq!(from.alias.map(|alias| alias.text).as_deref(), Some("Base"));
+        let image = ImageReference::parse(&from.image.text);
+        assert_eq!(image.name, "localhost:5000/a/b");
+        assert_eq!(image.tag.as_deref(), Some("1.2"));
+        assert_eq!(image.digest.as_deref(), Some("sha256:0f"));
+        assert_eq!(ImageReference::parse("localhost:5000/a").tag, None);
+    }
+
+    #[track_caller]
+    fn check_pairs(line: &str, expected: &[(&str, Option<&str>)]) {
+        let file = Dockerfile::parse(line);
+        let pairs = file.instructions()[0].pairs();
+        let found: Vec<_> = pairs.iter().map(|pair| (pair.name.as_str(), pair.value.as_deref())).collect();
+        assert_eq!(found, expected, "{line}");
+    }
+
+    #[test]
+    fn pairs_are_read_in_both_forms() {
+        check_pairs(
+            "ENV A=b C=\"d e\" F='g' \\\n  H=i\\ j",
+            &[("A", Some("b")), ("C", Some("d e")), ("F", Some("g")), ("H", Some("i j"))],
+        );
+        check_pairs("ENV A  b c=\"d\" ", &[("A", Some("b c=d"))]);
+        check_pairs("LABEL \"a b\"=c", &[("a b", Some("c"))]);
+        check_pairs("ARG A=1 B C=", &[("A", Some("1")), ("B", None), ("C", Some(""))]);
+    }
+
+    #[test]
+    fn copies_name_sources_and_destination() {
+        let file =
+            Dockerfile::parse("COPY --from=base --chown=1:1 a b* /c/\nCOPY [\"d e\", \"/f\"]\nCOPY <<X g /h\nX\n");
+        let copies: Vec<CopyView> = file.instructions().iter().filter_map(Instruction::copy).collect();
+        assert_eq!(texts(&copies[0].sources), ["a", "b*"]);
+        assert_eq!(copies[0].from.as_deref(), Some("base"));
+        assert_eq!(texts(&copies[1].sources), ["d e"]);
+        assert_eq!(file.slice(copies[1].sources[0].span), "\"d e\"");
+        assert_eq!(texts(&copies[2].sources), ["g"]);
+        assert_eq!(copies[2].destination.as_ref().map(|word| word.text.as_str()), Some("/h"));
+    }
+
+    #[track_caller]
+    fn check_commands(text: &str, expected: &[(&str, usize)]) {
+        let file = Dockerfile::parse(text);
+        let run = file.instructions().pop().unwrap();
+        let commands = run.commands();
+        let found: Vec<(String, usize)> =
+            commands.iter().map(|it| (texts(&it.words).join(" "), it.span.first_line)).collect();
+        let expected: Vec<(String, usize)> = expected.iter().map(|(text, line)| ((*text).to_owned(), *line)).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn commands_of_every_form_are_found_with_their_lines() {
+        check_commands("RUN a b \\\n # why\n && c 'd \\\n e' | f", &[("a b", 1), ("c d  e", 3), ("f", 4)]);
+        check_commands("RUN <<E\na\nb && \\\n  c\nE\n", &[("a", 2), ("b", 3), ("c", 4)]);
+        check_commands("RUN <<E bash -e\na\nE\n", &[("bash -e", 1), ("a", 2)]);
+        check_commands("RUN python3 <<E\nimport os\nE\n", &[("python3", 1)]);
+        check_commands("RUN <<E\n#!/usr/bin/env python3\nimport os\nE\n", &[("", 1)]);
+        check_commands("RUN cat <<E > /x && ls\nrm\nE\n", &[("cat", 1), ("ls", 1)]);
+        check_commands("CMD [\"sh\", \"-c\", \"a && b\"]\n", &[("sh -c a && b", 1), ("a", 1), ("b", 1)]);
+        check_commands("ENTRYPOINT exec python a.py", &[("exec python a.py", 1)]);
+    }
+
+    #[test]
+    fn comments_directly_above_belong_to_the_instruction() {
+        let file = Dockerfile::parse("# file\n\n# one\n  #  two\nFROM a\n");
+        let comments = file.instructions()[0].comments();
+        let found: Vec<_> = comments.iter().map(|comment| (comment.text.as_str(), comment.span.first_line)).collect();
+        assert_eq!(found, [("one", 3), ("two", 4)]);
+        assert_eq!(file.slice(comments[1].span), "#  two");
+    }
+
+    #[test]
+    fn onbuild_holds_another_instruction() {
+        let file = Dockerfile::parse("ONBUILD RUN --network=none a && b\n");
+        let trigger = file.instructions()[0].trigger().unwrap();
+        assert_eq!(trigger.keyword(), Keyword::Run);
+        assert_eq!(trigger.commands().len(), 2);
+        assert_eq!(trigger.source(), "RUN --network=none a && b");
+    }
+}

@@ -54,10 +54,21 @@ pub(crate) struct Parsed {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// The size of the buffer that builders read a line into, less one.
+const LONGEST_LINE: usize = 65_535;
+
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 pub(crate) fn parse(text: &str, lines: &Lines) -> Parsed {
     let mut parsed = Parsed { nodes: Vec::new(), escape: '\\', findings: Vec::new() };
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.len() > LONGEST_LINE {
+            let message = format!("the line is longer than {LONGEST_LINE} bytes, the most that builders read");
+            parsed.findings.push(Finding::new("line-too-long", message, lines.span(start..start + line.len())));
+        }
+        start += line.len();
+    }
     let mut directives_over = false;
     let mut at = 0;
     while at < text.len() {
@@ -215,7 +226,8 @@ fn check_directive(name: &str, value: &Range<usize>, text: &str, lines: &Lines, 
     }
 }
 
-/// The heredocs that an instruction announces, bodies still empty.
+/// The heredocs that an instruction announces, bodies still empty. Their words follow the shell's rules: the escape
+/// character is `\\` whatever the file says.
 fn heredoc_markers(joined: &str, escape: char) -> Vec<HeredocParts> {
     if !joined.contains("<<") {
         return Vec::new();
@@ -229,30 +241,40 @@ fn heredoc_markers(joined: &str, escape: char) -> Vec<HeredocParts> {
     if !matches!(keyword, Keyword::Run | Keyword::Copy | Keyword::Add) || json_strings(arguments).is_some() {
         return Vec::new();
     }
-    quoted_words(joined, 0..joined.len(), escape, true)
-        .into_iter()
-        .filter_map(|range| {
-            let word = slice(joined, range.clone());
-            let (descriptor, rest) = word.split_once("<<")?;
-            if !descriptor.bytes().all(|byte| byte.is_ascii_digit()) || rest.contains('<') {
-                return None;
-            }
-            let (strips_tabs, written) = match rest.strip_prefix('-') {
-                Some(written) => (true, written),
-                None => (false, rest),
-            };
-            let name = unquote(written, escape);
-            (!written.is_empty()).then(|| HeredocParts {
-                expands: name == written,
-                name,
-                marker: range,
-                descriptor: descriptor.parse().ok(),
-                strips_tabs,
-                body: 0..0,
-                terminated: false,
-            })
-        })
-        .collect()
+    let mut heredocs = Vec::new();
+    let mut words = quoted_words(joined, 0..joined.len(), '\\', true).into_iter().peekable();
+    while let Some(mut range) = words.next() {
+        let word = slice(joined, range.clone());
+        let Some((descriptor, rest)) = word.split_once("<<") else { continue };
+        if !descriptor.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let (strips_tabs, mut written) = match rest.strip_prefix('-') {
+            Some(written) => (true, written),
+            None => (false, rest),
+        };
+        if written.is_empty() {
+            // `<< EOF`: white space may stand before the name.
+            let Some(name) = words.next() else { break };
+            range.end = name.end;
+            written = slice(joined, name);
+        }
+        if written.contains('<') {
+            continue;
+        }
+        let name = unquote(written, '\\');
+        let quotes = |text: &str| text.matches(['\'', '"']).count();
+        heredocs.push(HeredocParts {
+            expands: quotes(&name) == quotes(written),
+            name,
+            marker: range,
+            descriptor: descriptor.parse().ok(),
+            strips_tabs,
+            body: 0..0,
+            terminated: false,
+        });
+    }
+    heredocs
 }
 
 /// Reads the body that starts at `start`; the offset after its end line comes back.
@@ -273,4 +295,104 @@ fn read_body(text: &str, start: usize, heredoc: &mut HeredocParts) -> usize {
     }
     heredoc.body = start..at;
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dockerfile, Keyword};
+
+    /// The joined arguments of each instruction after its keyword.
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let file = Dockerfile::parse(text);
+        assert_eq!(file.to_string(), text);
+        let found: Vec<String> = file
+            .instructions()
+            .iter()
+            .map(|instruction| format!("{} {}", instruction.keyword_text(), instruction.arguments()))
+            .collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[track_caller]
+    fn check_findings(text: &str, expected: &[(&str, usize)]) {
+        let file = Dockerfile::parse(text);
+        let found: Vec<(&str, usize)> = file.findings.iter().map(|it| (it.code, it.span.first_line)).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn continued_lines_are_joined_without_comments_and_blank_lines() {
+        check("FROM a\nRUN b \\\n  # why\n  && c \\  \n\n  && d\n", &["FROM a", "RUN b   && c   && d"]);
+        check("RUN a\\\nb", &["RUN ab"]);
+        check("\\\nRUN a\n", &["RUN a"]);
+        check("RUN a \\\\\nUSER b\n", &["RUN a \\\\", "USER b"]);
+        check("# comment \\\nRUN a\n", &["RUN a"]);
+    }
+
+    #[test]
+    fn line_ends_and_marks_of_windows_are_kept_and_understood() {
+        check("\u{feff}FROM a\r\nRUN b \\\r\n && c\r\n", &["FROM a", "RUN b  && c"]);
+        check("# escape=`\r\nRUN b `\r\n c:\\\r\nUSER x", &["RUN b  c:\\", "USER x"]);
+    }
+
+    #[test]
+    fn directives_stand_only_at_the_top() {
+        let file = Dockerfile::parse("#  Syntax = docker/dockerfile:1 \n#escape=`\n# note\n# check=skip=all\nFROM a\n");
+        let found: Vec<_> = file.directives().into_iter().map(|it| (it.name, it.value)).collect();
+        assert_eq!(
+            found,
+            [("syntax".to_owned(), "docker/dockerfile:1".to_owned()), ("escape".to_owned(), "`".to_owned())]
+        );
+        assert_eq!(file.escape(), '`');
+        for text in ["\n# escape=`\n", "# other=1\n# escape=`\n", "FROM a\n# escape=`\n", "# escape\n# escape=`\n"] {
+            assert_eq!(Dockerfile::parse(text).escape(), '\\', "{text:?}");
+        }
+    }
+
+    #[test]
+    fn heredocs_take_the_lines_up_to_their_end_line() {
+        let text = "RUN <<EOF\nFROM x\nEOF\nCOPY <<-\"A\" 3<<B /d\n\ta\n\tA\nA\nB\nRUN echo '<<C' x<<D <<<E\nUSER y\n";
+        let file = Dockerfile::parse(text);
+        let instructions = file.instructions();
+        let keywords: Vec<Keyword> = instructions.iter().map(crate::Instruction::keyword).collect();
+        assert_eq!(keywords, [Keyword::Run, Keyword::Copy, Keyword::Run, Keyword::User]);
+        let bodies: Vec<_> = instructions
+            .iter()
+            .flat_map(crate::Instruction::heredocs)
+            .map(|heredoc| (heredoc.name, heredoc.body, heredoc.expands, heredoc.strips_tabs, heredoc.descriptor))
+            .collect();
+        assert_eq!(
+            bodies,
+            [
+                ("EOF".to_owned(), "FROM x\n", true, false, None),
+                ("A".to_owned(), "\ta\n", false, true, None),
+                ("B".to_owned(), "A\n", true, false, Some(3)),
+            ]
+        );
+        check(
+            "ONBUILD RUN <<E\nx\nE\nRUN << F\nF\nRUN [\"<<G\"]\nUSER <<H\n",
+            &["ONBUILD RUN <<E", "RUN << F", "RUN [\"<<G\"]", "USER <<H"],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        check_findings("FROM a\nRUNN b\n", &[("unknown-instruction", 2)]);
+        check_findings("FROM a\nRUN <<E\nb\n", &[("heredoc-unterminated", 2)]);
+        check_findings("FROM a\nRUN b \\\n\n c\n", &[("continuation-blank-line", 3)]);
+        check_findings("FROM a\nRUN b \\\n", &[("continuation-at-end", 2)]);
+        check_findings(
+            "FROM a\nCMD ['b']\nRUN [ -f x ]\nCMD [\"a\", 1]\n",
+            &[("exec-form-invalid", 2), ("exec-form-invalid", 4)],
+        );
+        check_findings("ARG A\nUSER b\nUSER c\nFROM a AS\n", &[("before-from", 2), ("from-malformed", 4)]);
+        check_findings("# nothing\n", &[("from-missing", 1)]);
+        check_findings(
+            "FROM a\nENV b\nENV c=d e\nUSER\nCOPY x\n",
+            &[("pair-malformed", 2), ("pair-malformed", 3), ("arguments-missing", 4), ("copy-malformed", 5)],
+        );
+        check_findings("# escape=x\n# escape=`\nFROM a\n", &[("escape-invalid", 1), ("directive-repeated", 2)]);
+        check_findings("FROM a\nONBUILD FROM b\nONBUILD RUN\n", &[("onbuild-invalid", 2), ("arguments-missing", 3)]);
+    }
 }

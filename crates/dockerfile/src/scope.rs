@@ -200,3 +200,56 @@ impl Dockerfile {
         vec!["/bin/sh".to_owned(), "-c".to_owned()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn images_take_arguments_from_before_the_first_from() {
+        let text = "ARG V=3.11\nARG IMAGE=python:${V}-slim\nFROM $IMAGE AS Base\nARG V\nENV A=$V\nFROM base\nFROM x:${V:+y}$Z\n";
+        let file = Dockerfile::parse(text);
+        let stages = file.stages();
+        assert_eq!(stages[0].image.text, "python:3.11-slim");
+        assert_eq!(stages[0].name.as_deref(), Some("base"));
+        assert_eq!(stages[0].instructions, 2..5);
+        assert_eq!((stages[0].span.first_line, stages[0].span.last_line), (3, 5));
+        assert_eq!(stages[1].base, Some(0));
+        assert_eq!(stages[2].image.text, "x:y");
+        assert_eq!(stages[2].image.missing, ["Z"]);
+        let given = values(&[("V", "3.9")]);
+        assert_eq!(file.stages_with(&given)[0].image.text, "python:3.9-slim");
+        assert_eq!(file.variables_at(5, &Values::new()).get("A"), None);
+        assert_eq!(file.variables_at(6, &given).get("A"), None);
+        let inside = file.variables_at(4, &given);
+        assert_eq!(inside.get("V"), Some("3.9"));
+        assert_eq!(inside.get("IMAGE"), None);
+    }
+
+    #[test]
+    fn later_instructions_see_what_earlier_ones_of_their_stages_set() {
+        let text =
+            "FROM a AS x\nARG N=1\nENV N=2 M=$N\nENV O=$N\nRUN y\nFROM x\nRUN z\nFROM b\nARG TARGETARCH\nRUN w\n";
+        let file = Dockerfile::parse(text);
+        let at = |index| file.variables_at(index, &values(&[("N", "5")]));
+        assert_eq!(at(4).get("N"), Some("2"));
+        assert_eq!(at(4).get("M"), Some("5"));
+        assert_eq!(at(4).get("O"), Some("2"));
+        assert_eq!(at(6).get("O"), Some("2"));
+        assert_eq!(at(9).get("O"), None);
+        assert_eq!(at(9).get("TARGETARCH"), Some("amd64"));
+    }
+
+    #[test]
+    fn the_shell_is_that_of_the_stage_or_of_its_base() {
+        let text = "FROM a AS x\nRUN a\nSHELL [\"bash\", \"-c\"]\nFROM x\nRUN b\nFROM c\nRUN d\n";
+        let file = Dockerfile::parse(text);
+        assert_eq!(file.shell_at(1), ["/bin/sh", "-c"]);
+        assert_eq!(file.shell_at(4), ["bash", "-c"]);
+        assert_eq!(file.shell_at(6), ["/bin/sh", "-c"]);
+    }
+}

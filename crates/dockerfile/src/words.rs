@@ -40,8 +40,14 @@ impl Variables {
     /// `${X:+other}`, `${X+other}`, `${X:?message}` and `${X?message}`. Pattern forms (`${X%…}`, `${X#…}`, `${X/…}`)
     /// stay as written and their variable counts as missing.
     pub fn expand(&self, text: &str) -> Expansion {
-        let mut lexer =
-            Lexer { rest: text, variables: Some(self), escape: self.escape, out: Expansion::default(), depth: 0 };
+        let mut lexer = Lexer {
+            rest: text,
+            variables: Some(self),
+            escape: self.escape,
+            out: Expansion::default(),
+            depth: 0,
+            unclosed: 0,
+        };
         lexer.run();
         lexer.out
     }
@@ -49,7 +55,7 @@ impl Variables {
 
 /// Removes quotes and escapes from one word and leaves variables as written.
 pub(crate) fn unquote(text: &str, escape: char) -> String {
-    let mut lexer = Lexer { rest: text, variables: None, escape, out: Expansion::default(), depth: 0 };
+    let mut lexer = Lexer { rest: text, variables: None, escape, out: Expansion::default(), depth: 0, unclosed: 0 };
     lexer.run();
     lexer.out.text
 }
@@ -63,6 +69,8 @@ struct Lexer<'t, 'v> {
     escape: char,
     out: Expansion,
     depth: usize,
+    /// How many `${` had no end so far. After a few, the rest of the text is not searched again for each.
+    unclosed: usize,
 }
 
 impl Lexer<'_, '_> {
@@ -122,7 +130,7 @@ impl Lexer<'_, '_> {
     /// After a `$`.
     fn dollar(&mut self) {
         let Some(inner) = self.rest.strip_prefix('{') else {
-            let name = name_prefix(self.rest);
+            let name = parameter_prefix(self.rest);
             if name.is_empty() {
                 self.out.text.push('$');
             } else {
@@ -131,7 +139,9 @@ impl Lexer<'_, '_> {
             }
             return;
         };
-        let Some(end) = closing_brace(inner, self.escape) else {
+        let end = if self.unclosed < DEEPEST { closing_brace(inner, self.escape) } else { None };
+        let Some(end) = end else {
+            self.unclosed += 1;
             self.out.text.push('$');
             return;
         };
@@ -175,6 +185,7 @@ impl Lexer<'_, '_> {
                     escape: self.escape,
                     out: Expansion::default(),
                     depth: self.depth + 1,
+                    unclosed: 0,
                 };
                 inner.run();
                 self.out.text.push_str(&inner.out.text);
@@ -202,6 +213,15 @@ pub(crate) fn name_prefix(text: &str) -> &str {
     }
     let end = text.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(text.len());
     slice(text, 0..end)
+}
+
+/// Like [`name_prefix`], and also what shells call positional and special parameters (`$1`, `$?`), which never have a
+/// value in a Dockerfile.
+fn parameter_prefix(text: &str) -> &str {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let special = usize::from(text.starts_with(['@', '*', '#', '?', '-', '$', '!']));
+    let name = name_prefix(text);
+    if name.is_empty() { slice(text, 0..digits.max(special)) } else { name }
 }
 
 /// Is this a name that a shell and a Dockerfile both accept for a variable?
@@ -246,7 +266,7 @@ pub(crate) fn quoted_words(text: &str, area: Range<usize>, escape: char, braces:
             continue;
         }
         start.get_or_insert(at);
-        if char == escape {
+        if char == escape && quote != Some('\'') {
             chars.next();
         } else if quote == Some(char) {
             quote = None;
@@ -303,7 +323,8 @@ mod tests {
         check("${A:?needed}${NONE:?needed}", "one", &["NONE"]);
         check("${A%e}", "${A%e}", &["A"]);
         check("${A", "${A", &[]);
-        check("$ $1 ${}", "$ $1 ${}", &[]);
+        check("$ ${}", "$ ${}", &[]);
+        check("$1x", "x", &["1"]);
     }
 
     #[test]
