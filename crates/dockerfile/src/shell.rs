@@ -209,11 +209,28 @@ fn base_name(path: &str) -> &str {
 /// The simple commands of a script. `place` turns a byte range of `text` into its place in the file.
 pub(crate) fn commands(text: &str, place: impl Fn(Range<usize>) -> Span) -> Vec<ShellCommand> {
     let mut scanner = Scanner { text, at: 0, heredocs: Vec::new() };
-    let mut commands = Vec::new();
+    let mut commands: Vec<ShellCommand> = Vec::new();
     let mut current = Draft::new(Operator::Start);
+    let mut open = 0_usize;
     loop {
         scanner.skip_blanks();
+        let parenthesis = scanner.rest().chars().next().filter(|char| matches!(char, '(' | ')'));
         if let Some(operator) = scanner.operator() {
+            match parenthesis {
+                Some('(') => open += 1,
+                // What stands before a `)` that closes nothing is a label of `case`: `a | b) command ;;`.
+                Some(_) if open == 0 => {
+                    let mut draft = std::mem::replace(&mut current, Draft::new(Operator::Group));
+                    while draft.joined_by == Operator::Pipe {
+                        let Some(command) = commands.pop() else { break };
+                        draft = Draft::new(command.joined_by);
+                    }
+                    current.joined_by = draft.joined_by;
+                    continue;
+                }
+                Some(_) => open -= 1,
+                None => {}
+            }
             if !current.is_empty() {
                 commands.push(std::mem::replace(&mut current, Draft::new(operator)).finish(&place));
             } else if !commands.is_empty() && !matches!(operator, Operator::Newline | Operator::Group) {
@@ -642,6 +659,7 @@ mod tests {
             "if ! test -f x; then pip install y; else { echo z; }; fi && (cd a && make)",
             &[&["test", "-f", "x"], &["pip", "install", "y"], &["echo", "z"], &["cd", "a"], &["make"]],
         );
+        check("case $x in\n a | b) c ;;\n *) (d) ;; esac; e", &[&["case", "$x", "in"], &["c"], &["d"], &["e"]]);
         check("for f in a b; do rm $f; done", &[&["for", "f", "in", "a", "b"], &["rm", "$f"]]);
     }
 
