@@ -40,6 +40,8 @@ pub const TAG_LABEL: &str = "repro.tag";
 const PROCESS_LABEL: &str = "repro.process";
 /// Marks an image as a stand-in for one that no registry gave. Images built on a stand-in inherit it.
 pub const STAND_IN_LABEL: &str = "repro.stand-in";
+/// The tag that a stand-in stands for; inherited too.
+pub const STAND_IN_TAG_LABEL: &str = "repro.stand-in.tag";
 
 /// How long a question to the engine may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -182,11 +184,11 @@ impl EngineError {
 
 /// What is known of an image on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ImageInfo {
+pub struct Image {
     /// `sha256:…`
     pub id: String,
     /// Bytes on disk, shared layers counted in.
-    pub size: u64,
+    pub bytes: u64,
     pub labels: BTreeMap<String, String>,
     /// Digest in its registry, `sha256:…`; none for an image that came from nowhere else.
     pub digest: Option<String>,
@@ -200,7 +202,7 @@ pub struct ImageInfo {
     pub tags: Vec<String>,
 }
 
-impl ImageInfo {
+impl Image {
     /// Is it, or was it built on, one of the stand-ins that `cargo xtask bases` makes?
     pub fn on_stand_in(&self) -> bool {
         self.labels.contains_key(STAND_IN_LABEL)
@@ -336,7 +338,7 @@ impl Engine {
     }
 
     /// What is known of an image; `None` where it is not on this machine.
-    pub fn inspect(&self, image: &str) -> Result<Option<ImageInfo>, EngineError> {
+    pub fn inspect(&self, image: &str) -> Result<Option<Image>, EngineError> {
         let said = self.ask(&["image", "inspect", image])?;
         if !said.ok() {
             let complaint = said.complaint().to_ascii_lowercase();
@@ -348,7 +350,7 @@ impl Engine {
             };
         }
         let mut images: Vec<RawImage> = parse("image inspect", &said.stdout)?;
-        Ok(images.pop().map(ImageInfo::from))
+        Ok(images.pop().map(Image::from))
     }
 
     /// Gives an image another name.
@@ -370,6 +372,11 @@ impl Engine {
         }
         self.succeed(&["rmi", image], &format!("remove `{image}`"))?;
         Ok(true)
+    }
+
+    /// Takes a name away from an image; the image goes with its last name. The caller answers for whose it is.
+    pub(crate) fn remove_tag(&self, tag: &str) -> Result<(), EngineError> {
+        self.succeed(&["rmi", tag], &format!("remove `{tag}`")).map(drop)
     }
 
     /// Fetches an image from its registry.
@@ -406,7 +413,7 @@ impl Engine {
     }
 
     /// Ids and tags of the images with this label (`KEY` or `KEY=VALUE`).
-    pub fn images_with_label(&self, label: &str) -> Result<Vec<ImageInfo>, EngineError> {
+    pub fn images_with_label(&self, label: &str) -> Result<Vec<Image>, EngineError> {
         let said =
             self.succeed(&["images", "--no-trunc", "--quiet", "--filter", &format!("label={label}")], "list images")?;
         let mut ids: Vec<&str> = said.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -424,7 +431,9 @@ impl Engine {
     pub fn prune_own(&self) -> Result<usize, EngineError> {
         let mut removed = self.remove_leftovers()?;
         for image in self.images_with_label(&format!("{OWN_LABEL}=1"))? {
-            if image.tags.is_empty() && self.ask(&["rmi", &image.id])?.ok() {
+            // Somebody's own image on one of our bases inherits its labels.
+            let inherited = image.labels.get(TAG_LABEL) == image.labels.get(STAND_IN_TAG_LABEL);
+            if image.tags.is_empty() && !inherited && self.ask(&["rmi", &image.id])?.ok() {
                 removed += 1;
             }
         }
@@ -519,6 +528,21 @@ impl Engine {
             }
             _ => EngineError::Refused { what: what.to_owned(), said: text },
         }
+    }
+}
+
+/// Runs any program to its end, with the same time limit, clean-up on interruption and log as a build has. Returns its exit
+/// code; `None` where it was ended.
+pub(crate) fn watch(
+    command: &duct::Expression,
+    timeout: Duration,
+    log: Option<&Path>,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<Option<i32>, EngineError> {
+    match process::watch(command, Some(timeout), log, on_line).map_err(EngineError::from_io)? {
+        process::End::Exited(code) => Ok(code),
+        process::End::TimedOut => Ok(None),
+        process::End::Interrupted => Err(EngineError::Interrupted),
     }
 }
 
@@ -736,14 +760,14 @@ struct RawConfig {
     working_dir: String,
 }
 
-impl From<RawImage> for ImageInfo {
+impl From<RawImage> for Image {
     fn from(raw: RawImage) -> Self {
         let config = raw.config.unwrap_or_default();
         let id = if raw.id.starts_with("sha256:") { raw.id } else { format!("sha256:{}", raw.id) };
         let digests = raw.repo_digests.unwrap_or_default();
         Self {
             id,
-            size: raw.size,
+            bytes: raw.size,
             labels: config.labels.unwrap_or_default(),
             // Podman gives local images a digest under `localhost/`, which no registry knows.
             digest: digests
