@@ -99,6 +99,8 @@ const DEVICE_ARGUMENTS: [&str; 22] = [
 struct Signals {
     /// Unconditional demands in the program's own file.
     own_demands: Vec<Evidence>,
+    /// A device set at module level of the program's own file.
+    settings: Vec<Evidence>,
     /// Unconditional demands in code that it reaches.
     reached_demands: Vec<Evidence>,
     /// Demands under a condition that has nothing to do with the device.
@@ -135,6 +137,7 @@ pub(crate) fn need_of_package(sources: &Sources<'_>) -> Gpu {
 fn judge(signals: Signals, documents: Documents) -> Gpu {
     let Signals {
         own_demands,
+        settings,
         reached_demands,
         conditional_demands,
         defaults,
@@ -148,6 +151,7 @@ fn judge(signals: Signals, documents: Documents) -> Gpu {
     let chooses = !choices.is_empty() || asks_for_cpu;
     let says_cpu = !documents.cpu.is_empty();
     let demanded = (!own_demands.is_empty() && !asks_for_cpu)
+        || (!settings.is_empty() && !asks_for_cpu && !documents.offers_option)
         || (!cuda_only.is_empty() && !asks_for_cpu)
         || (!reached_demands.is_empty() && !own_choice && !asks_for_cpu && !(chooses && says_cpu))
         || (!chooses && !says_cpu && (conditional_demands.len() > 1 || !defaults.is_empty()))
@@ -159,10 +163,19 @@ fn judge(signals: Signals, documents: Documents) -> Gpu {
         || !reached_demands.is_empty()
         || !defaults.is_empty();
     let (need, lists) = if demanded {
-        let lists = vec![own_demands, cuda_only, reached_demands, documents.demands, conditional_demands, defaults];
+        let lists =
+            vec![own_demands, settings, cuda_only, reached_demands, documents.demands, conditional_demands, defaults];
         (GpuNeed::Required, lists)
     } else if takes_gpu {
-        let lists = vec![choices, documents.cpu, mentions, framework.into_iter().collect(), reached_demands, defaults];
+        let lists = vec![
+            choices,
+            documents.cpu,
+            mentions,
+            settings,
+            framework.into_iter().collect(),
+            reached_demands,
+            defaults,
+        ];
         (GpuNeed::Optional, lists)
     } else {
         (GpuNeed::None, Vec::new())
@@ -182,6 +195,8 @@ fn judge(signals: Signals, documents: Documents) -> Gpu {
 fn read(program: &Program<'_, '_>, command: &str) -> Signals {
     let mut signals = Signals { asks_for_cpu: asks_for_cpu(command), ..Signals::default() };
     let mut other_choices = Vec::new();
+    let required = program.imports().required;
+    let imported = |library: &str| required.keys().any(|name| name.split('.').next() == Some(library));
     let own_folder = program.files.first().map(|file| split(&file.path).0.to_owned());
     for (index, file) in program.files.iter().enumerate() {
         if !file.needed {
@@ -192,11 +207,14 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
             let place = || program.evidence(file, device.line);
             match sort(program, index, device) {
                 Sorted::Ignored => {}
+                // A library that the program can do without is not what its work runs on.
+                Sorted::Choice if !device.library.is_empty() && !imported(&device.library) => {}
                 Sorted::Choice if own => {
                     signals.own_choice = true;
                     signals.choices.push(place());
                 }
                 Sorted::Choice => other_choices.push(place()),
+                Sorted::Demand if own && device.what == DeviceUse::Setting => signals.settings.push(place()),
                 Sorted::Demand if own => signals.own_demands.push(place()),
                 Sorted::Demand => signals.reached_demands.push(place()),
                 Sorted::Conditional => signals.conditional_demands.push(place()),
@@ -217,9 +235,12 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
         }
         imports(program, index, &mut signals);
         for call in &file.module.calls {
-            let asks = call.name.starts_with("tensorflow.")
-                && matches!(call.method(), "device" | "set_visible_devices")
+            let library = call.name.split('.').next().unwrap_or_default();
+            let steers = (library == "tensorflow" && matches!(call.method(), "device" | "set_visible_devices"))
                 || call.name.contains("InferenceSession");
+            if !steers || !imported(library) {
+                continue;
+            }
             let texts = || {
                 call.arguments.iter().chain(call.keywords.iter().map(|(_, value)| value)).flat_map(
                     |value| match value {
@@ -228,9 +249,7 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
                     },
                 )
             };
-            if asks
-                && texts().filter_map(Value::text).any(|t| t.contains("CUDA") || t.to_ascii_lowercase().contains("gpu"))
-            {
+            if texts().filter_map(Value::text).any(|t| t.contains("CUDA") || t.to_ascii_lowercase().contains("gpu")) {
                 signals.mentions.push(program.evidence(file, call.line));
             }
         }
@@ -375,6 +394,8 @@ fn asks_for_cpu(command: &str) -> bool {
 struct Documents {
     demands: Vec<Evidence>,
     cpu: Vec<Evidence>,
+    /// They show an option that chooses the CPU.
+    offers_option: bool,
 }
 
 fn documents(sources: &Sources<'_>) -> Documents {
@@ -395,7 +416,10 @@ fn documents(sources: &Sources<'_>) -> Documents {
             }
             match sentence(line) {
                 Some(Says::Demand) => found.demands.push(Evidence::new(path, number + 1, line)),
-                Some(Says::Cpu) => found.cpu.push(Evidence::new(path, number + 1, line)),
+                Some(Says::Cpu) => {
+                    found.offers_option |= ["--cpu", "--device cpu", "--device=cpu"].iter().any(|o| line.contains(o));
+                    found.cpu.push(Evidence::new(path, number + 1, line));
+                }
                 None => {}
             }
         }

@@ -76,6 +76,12 @@ impl Tree {
         self.files.range(prefix.clone()..).next().is_some_and(|(p, _)| p.starts_with(&prefix))
     }
 
+    /// The entries whose paths begin with `prefix`, in the order of their paths.
+    pub fn below<'t>(&'t self, prefix: &'t str) -> impl Iterator<Item = (&'t str, &'t File)> {
+        let entries = self.files.range(prefix.to_owned()..).map(|(path, file)| (path.as_str(), file));
+        entries.take_while(move |(path, _)| path.starts_with(prefix))
+    }
+
     /// All entries, in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &File)> {
         self.files.iter().map(|(path, file)| (path.as_str(), file))

@@ -24,6 +24,7 @@ pub(super) fn read(walker: &mut Walker<'_>, record: &Call, call: &ExprCall) {
             scope: record.scope.clone(),
             context: record.context,
             chosen: true,
+            library: String::new(),
         });
     }
     walker.module.arguments.push(argument);

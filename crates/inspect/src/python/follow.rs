@@ -4,11 +4,12 @@
 //! the working folder, installed packages of the repository, literal additions to `sys.path`. Nothing is executed, so
 //! whether an import inside a function is reached is a judgement: it is when somebody uses the function's name.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::rc::Rc;
 
 use super::sources::{Found, Sources, has_ending, is_test, join, normalise, split};
-use super::{Context, Import, Module, SearchPath, notebook_code, parse};
+use super::{Context, Import, Module, SearchPath, hash, notebook_code, parse};
 use crate::facts::{Evidence, Imports};
 use crate::tree::Tree;
 
@@ -56,7 +57,7 @@ pub(crate) fn program<'s, 't>(sources: &'s Sources<'t>, start: Start<'_>, roots:
         Start::Text { text, path, first } => {
             let module = Rc::new(parse(text));
             run.files.push(Followed { path: path.to_owned(), module, first, is_document: true, needed: true });
-            run.note_search_paths(0);
+            run.note(0);
         }
     }
     // First everything that is needed, to the end: a file reached both ways is needed.
@@ -92,6 +93,10 @@ pub(crate) struct Program<'s, 't> {
     /// Are the imports looked at now ones that the program needs?
     needed: bool,
     entry_text: Option<String>,
+    /// Hashes of the identifiers that the files use.
+    used: HashSet<u64>,
+    /// Answers of [`Sources::resolve`] for the present roots.
+    resolved: RefCell<BTreeMap<String, Found>>,
 }
 
 impl<'s, 't> Program<'s, 't> {
@@ -126,6 +131,8 @@ impl<'s, 't> Program<'s, 't> {
                 Start::File(path) if has_ending(path, "ipynb") => sources.tree.text(path).map(notebook_code),
                 Start::File(_) => None,
             },
+            used: HashSet::new(),
+            resolved: RefCell::default(),
         }
     }
 
@@ -170,14 +177,16 @@ impl<'s, 't> Program<'s, 't> {
         self.bytes += size;
         let is_document = has_ending(path, "ipynb");
         self.files.push(Followed { path: path.to_owned(), module, first: 1, is_document, needed: self.needed });
-        self.note_search_paths(self.files.len() - 1);
+        self.note(self.files.len() - 1);
     }
 
-    /// Adds the folders that a file puts on `sys.path`.
-    fn note_search_paths(&mut self, index: usize) {
+    /// Notes the names that a file uses and the folders that it puts on `sys.path`.
+    fn note(&mut self, index: usize) {
         let Some(file) = self.files.get(index) else { return };
         let folder = split(&file.path).0.to_owned();
         let module = Rc::clone(&file.module);
+        // `from .cli import main` in an `__init__.py` only passes the name on.
+        self.used.extend(module.identifiers(!file.path.ends_with("__init__.py")));
         for addition in &module.search_paths {
             let path = match addition {
                 SearchPath::File(path) => normalise(&format!("{folder}/{path}")),
@@ -189,6 +198,7 @@ impl<'s, 't> Program<'s, 't> {
                 && (path.is_empty() || self.sources.tree.contains_folder(&path))
             {
                 self.roots.push(path);
+                self.resolved.borrow_mut().clear();
             }
         }
     }
@@ -210,10 +220,16 @@ impl<'s, 't> Program<'s, 't> {
     }
 
     fn mentioned(&self, name: &str) -> bool {
-        self.files.iter().any(|file| {
-            // `from .cli import main` in an `__init__.py` only passes the name on.
-            file.module.mentions(name) || (file.module.takes(name) && !file.path.ends_with("__init__.py"))
-        })
+        self.used.contains(&hash(name))
+    }
+
+    fn resolve(&self, module: &str) -> Found {
+        if let Some(found) = self.resolved.borrow().get(module) {
+            return found.clone();
+        }
+        let found = self.sources.resolve(module, &self.roots);
+        self.resolved.borrow_mut().insert(module.to_owned(), found.clone());
+        found
     }
 
     /// How a statement counts for the program that is followed.
@@ -280,7 +296,7 @@ impl<'s, 't> Program<'s, 't> {
         if import.level > 0 {
             return Some(self.relative(path, import));
         }
-        let mut files = match self.sources.resolve(&import.module, &self.roots) {
+        let mut files = match self.resolve(&import.module) {
             Found::Inside(files) => files,
             Found::Outside => {
                 // `from folder import module` where the folder has no `__init__.py`.

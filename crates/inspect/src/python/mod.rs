@@ -45,7 +45,7 @@ pub struct Module {
     pub errors: usize,
     /// Hashes of all identifiers used, sorted; see [`Module::mentions`].
     names: Vec<u64>,
-    /// Hashes of all names after `from … import`, sorted.
+    /// Hashes of all names after `from … import`.
     imported: Vec<u64>,
 }
 
@@ -55,9 +55,9 @@ impl Module {
         self.names.binary_search(&hash(identifier)).is_ok()
     }
 
-    /// Is this name imported from another module?
-    pub fn takes(&self, name: &str) -> bool {
-        self.imported.binary_search(&hash(name)).is_ok()
+    /// Hashes of the identifiers used, with or without those after `from … import`.
+    fn identifiers(&self, imported: bool) -> impl Iterator<Item = u64> + '_ {
+        self.names.iter().chain(self.imported.iter().filter(move |_| imported)).copied()
     }
 
     /// Calls of the function with this dotted name, import aliases already resolved (`np.load` is `numpy.load`).
@@ -240,13 +240,17 @@ pub struct Device {
     pub context: Context,
     /// Stands in an `if`, ternary or `and` that asks about the device first, or under a handler of exceptions.
     pub chosen: bool,
+    /// Top-level name of the library that is asked, for [`DeviceUse::Question`]; else empty.
+    pub library: String,
 }
 
 /// How a device is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceUse {
-    /// `x.cuda()`, `x.to("cuda")`, `device="cuda"`, `torch.device("cuda")`, `device = "cuda"`.
+    /// `x.cuda()`, `x.to("cuda")`, `f(device="cuda")`, `torch.device("cuda")`, `device = "cuda"`.
     Demand,
+    /// `device = "cuda"` at module level, which some programs let the command line override.
+    Setting,
     /// A parameter's default: `def load(device="cuda")`.
     Default,
     /// Default of a command line argument.
@@ -481,11 +485,11 @@ mod tests {
 
     #[test]
     fn demands_for_a_device_are_told_from_choices() {
-        use DeviceUse::{Argument, Default, Demand, Question};
+        use DeviceUse::{Argument, Default, Demand, Question, Setting};
         check_devices("model.cuda()\n", &[(Demand, false)]);
         check_devices(
             "x.to('cuda:0')\ndevice = 'cuda'\ntorch.zeros(1, device='cuda')\n",
-            &[(Demand, false), (Demand, false), (Demand, false)],
+            &[(Demand, false), (Setting, false), (Demand, false)],
         );
         check_devices("device = 'cuda' if torch.cuda.is_available() else 'cpu'\n", &[(Question, true)]);
         check_devices("if torch.cuda.is_available():\n    model.cuda()\n", &[(Question, false), (Demand, true)]);

@@ -121,7 +121,6 @@ impl<'a> Walker<'a> {
         self.module.names.sort_unstable();
         self.module.imported =
             self.module.imports.iter().flat_map(|import| import.names.iter().map(|name| hash(name))).collect();
-        self.module.imported.sort_unstable();
         self.module.assignments = self.names.into_outermost();
         self.module
     }
@@ -212,6 +211,7 @@ impl<'a> Walker<'a> {
             scope: self.scope(),
             context: self.context(),
             chosen: self.chosen + self.caught > 0,
+            library: String::new(),
         });
     }
 
@@ -429,7 +429,8 @@ impl<'a> Walker<'a> {
             Expr::Name(name) => {
                 let id = name.id.as_str();
                 if is_cuda(value) && names_a_device(id) {
-                    self.device(DeviceUse::Demand, value);
+                    let what = if self.context() == Context::Plain { DeviceUse::Setting } else { DeviceUse::Demand };
+                    self.device(what, value);
                 }
                 let evaluated = self.value(value);
                 self.names.set(id, evaluated);
@@ -651,8 +652,13 @@ impl<'a> Walker<'a> {
         });
         // The device may be asked for in the very expression: `.to("cuda" if torch.cuda.is_available() else "cpu")`
         // has a ternary as its argument, which `is_cuda` does not take for a literal.
+        // In a chain over several lines, the line of the method is the one worth showing.
+        let place = match &*call.func {
+            Expr::Attribute(attribute) => attribute.attr.range(),
+            other => other.range(),
+        };
         if demanded {
-            self.device(DeviceUse::Demand, call);
+            self.device(DeviceUse::Demand, &place);
         }
         if name.ends_with("cuda.is_available")
             || name.ends_with("cuda.device_count")
@@ -660,7 +666,10 @@ impl<'a> Walker<'a> {
             || name.ends_with("is_gpu_available")
             || name.ends_with("get_available_providers")
         {
-            self.device(DeviceUse::Question, call);
+            self.device(DeviceUse::Question, &place);
+            if let Some(device) = self.module.devices.last_mut() {
+                name.split('.').next().unwrap_or_default().clone_into(&mut device.library);
+            }
         } else if name.starts_with("torch.cuda.")
             && matches!(
                 record.method(),
@@ -675,7 +684,7 @@ impl<'a> Walker<'a> {
                     | "current_device"
             )
         {
-            self.device(DeviceUse::Runtime, call);
+            self.device(DeviceUse::Runtime, &place);
         }
     }
 
