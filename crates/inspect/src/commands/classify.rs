@@ -1,0 +1,325 @@
+//! A program with its surroundings in, what running it does out.
+
+use std::collections::BTreeMap;
+
+use super::words::tokens;
+use crate::Action;
+use crate::python::Module;
+
+/// What is known when a command is judged.
+pub(crate) struct Clues<'a> {
+    /// Path, module or name of the program.
+    pub(crate) name: &'a str,
+    pub(crate) arguments: &'a [super::shell::Word],
+    pub(crate) comment: &'a str,
+    pub(crate) lead: &'a str,
+    /// Outermost first.
+    pub(crate) headings: &'a [String],
+    pub(crate) module: Option<&'a Module>,
+    pub(crate) source: &'a str,
+}
+
+/// Says what the command does, and by what that is told.
+pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
+    let mut votes: BTreeMap<Action, (f64, String)> = BTreeMap::new();
+    let mut vote = |action: Action, weight: f64, why: String| {
+        let entry = votes.entry(action).or_insert((0.0, String::new()));
+        if entry.0 == 0.0 || weight > entry.0 {
+            entry.1 = why;
+        }
+        entry.0 += weight;
+    };
+    let flags: Vec<&str> =
+        clues.arguments.iter().map(|word| word.text.as_str()).filter(|text| text.starts_with('-')).collect();
+    if flags.iter().any(|flag| matches!(*flag, "--help" | "-h" | "--version" | "-V" | "--list-models")) {
+        return (Action::Help, "it only prints help".to_owned());
+    }
+    let (folder, stem) = clues.name.rsplit_once(['/', '.']).map_or(("", clues.name), |(folder, stem)| {
+        // `a/b.py`: the suffix is no part of the name.
+        if stem == "py" || stem == "ipynb" { folder.rsplit_once('/').unwrap_or(("", folder)) } else { (folder, stem) }
+    });
+    let mut named = false;
+    for word in tokens(stem) {
+        if let Some((action, weight)) = by_name(&word) {
+            vote(action, if named { weight * 0.6 } else { weight }, format!("the program is named `{stem}`"));
+            named = true;
+        }
+    }
+    for word in tokens(folder) {
+        if let Some((action, weight)) = by_name(&word) {
+            vote(action, weight * if named { 0.2 } else { 0.35 }, format!("the program lies in `{folder}`"));
+        }
+    }
+    for (at, word) in clues.arguments.iter().enumerate() {
+        let text = word.text.as_str();
+        let after_mode = at > 0
+            && clues.arguments.get(at - 1).is_some_and(|flag| {
+                matches!(
+                    flag.text.as_str(),
+                    "--mode" | "--task" | "--phase" | "--split" | "--action" | "--command" | "-m"
+                )
+            });
+        let inline =
+            ["--mode=", "mode=", "--task=", "--phase=", "--action="].iter().find_map(|flag| text.strip_prefix(flag));
+        let sub = (at == 0
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && !text.starts_with('-'))
+        .then_some(text);
+        if let Some(mode) = inline.or(after_mode.then_some(text)).or(sub) {
+            for word in tokens(mode) {
+                if let Some((action, weight)) = by_name(&word) {
+                    vote(action, weight * 1.2, format!("its first words say `{mode}`"));
+                }
+            }
+        } else if let Some(flag) = text.strip_prefix("--") {
+            let bare = flag.split('=').next().unwrap_or(flag);
+            let on = !matches!(flag.split_once('='), Some((_, "False" | "false" | "0")));
+            let action = match bare.replace('-', "_").as_str() {
+                "train" | "do_train" | "training" | "is_train" | "finetune" => Some(Action::Train),
+                "eval" | "do_eval" | "evaluate" | "eval_only" | "test_only" | "val" | "validate" | "benchmark" => {
+                    Some(Action::Evaluate)
+                }
+                "test" | "do_test" => Some(Action::Evaluate),
+                "predict" | "do_predict" | "infer" | "inference" | "demo" | "generate" | "sample" => {
+                    Some(Action::Infer)
+                }
+                "serve" | "server" | "webui" | "share" | "gui" | "web" => Some(Action::Serve),
+                _ => None,
+            };
+            if let Some(action) = action.filter(|_| on) {
+                vote(action, 2.0, format!("`--{bare}` is given"));
+            }
+        }
+    }
+    let mut weight = 1.6;
+    for heading in clues.headings.iter().rev() {
+        if let Some(action) = by_heading(heading) {
+            vote(action, weight, format!("it stands under `{heading}`"));
+            weight *= 0.4;
+        }
+    }
+    let near = clues.lead.rsplit(['\n', '.']).map(str::trim).find(|part| part.len() > 2).unwrap_or_default();
+    for (text, weight) in [(clues.comment, 1.6), (near, 1.2)] {
+        if let Some(action) = by_heading(text).filter(|action| *action != Action::Install) {
+            vote(action, weight, format!("the text says `{}`", text.chars().take(60).collect::<String>()));
+        }
+    }
+    if let Some(module) = clues.module {
+        let has = |names: &[&str]| {
+            module
+                .arguments
+                .iter()
+                .any(|a| a.names.iter().any(|n| names.contains(&n.trim_start_matches('-').replace('-', "_").as_str())))
+        };
+        let trains =
+            has(&[
+                "epochs",
+                "lr",
+                "learning_rate",
+                "num_epochs",
+                "max_epochs",
+                "n_epochs",
+                "weight_decay",
+                "max_steps",
+                "momentum",
+                "warmup_steps",
+            ]) || module.calls.iter().any(|call| matches!(call.method(), "backward") && call.arguments.is_empty());
+        let infers = has(&[
+            "input",
+            "image",
+            "img",
+            "image_path",
+            "input_path",
+            "audio",
+            "video",
+            "image_file",
+            "prompt",
+            "text",
+            "input_image",
+            "source",
+            "image_name",
+            "infile",
+            "input_dir",
+            "input_file",
+        ]);
+        if trains && !infers {
+            vote(Action::Train, 1.1, "the program has the options of a training".to_owned());
+        }
+        if infers {
+            vote(Action::Infer, 1.2, "the program takes an input".to_owned());
+        }
+        if module
+            .imports
+            .iter()
+            .any(|import| matches!(import.module.split('.').next(), Some("unittest" | "pytest")) && !import.dynamic)
+            && !named
+        {
+            vote(Action::Test, 3.0, "the program imports a test runner".to_owned());
+        }
+        let ui = module.imports.iter().any(|import| matches!(import.module.as_str(), "gradio" | "streamlit"));
+        if ui && (clues.source.contains(".launch(") || clues.source.contains("st.")) {
+            vote(Action::Serve, 4.0, "the program is a web page".to_owned());
+        }
+    }
+    votes
+        .into_iter()
+        // Of equal votes the one that is more use wins: actions are declared in that order.
+        .fold(None::<(Action, f64, String)>, |best, (action, (weight, why))| match best {
+            Some((_, most, _)) if most >= weight => best,
+            _ => Some((action, weight, why)),
+        })
+        .map_or((Action::Unknown, "nothing says what it does".to_owned()), |(action, _, why)| (action, why))
+}
+
+/// What a word in a program's name says about it, and how surely.
+fn by_name(word: &str) -> Option<(Action, f64)> {
+    Some(match word {
+        "train" | "training" | "trainer" | "finetune" | "finetuning" | "pretrain" | "pretraining" | "sft" | "dpo"
+        | "ppo" | "grpo" | "distill" | "fit" | "tune" | "tuning" | "trainval" | "finetuned" | "learn" => {
+            (Action::Train, 3.0)
+        }
+        "eval" | "evaluate" | "evaluation" | "benchmark" | "bench" | "val" | "validate" | "validation" | "metrics"
+        | "metric" | "fid" | "score" | "evaluator" | "benchmarks" | "compare" | "ablation" => (Action::Evaluate, 2.8),
+        "test" => (Action::Evaluate, 1.4),
+        "tests" | "pytest" | "unittest" => (Action::Test, 2.4),
+        "infer" | "inference" | "predict" | "prediction" | "predictor" | "demo" | "demos" | "txt2img" | "img2img"
+        | "text2img" | "img2txt" | "image2text" | "transcribe" | "tts" | "synthesize" | "synthesis" | "synthesise"
+        | "detect" | "detector" | "recognize" | "translate" | "chat" | "caption" | "separate" | "upscale"
+        | "restore" | "enhance" | "segment" | "text2image" | "image2image" | "super" | "colorize" | "stylize"
+        | "denoise" | "inpaint" | "inpainting" | "t2i" | "t2v" | "i2v" | "outpaint" | "completion" | "decode"
+        | "parse" | "tag" | "sampling" | "interactive" | "matting" | "vocode" | "recon" | "reconstruct" | "enjoy" => {
+            (Action::Infer, 3.0)
+        }
+        "sample" | "generate" | "gen" | "generation" | "example" | "examples" | "run" | "render" | "estimate"
+        | "classify" | "extract" | "embed" | "cli" | "simple" | "play" | "query" | "ask" | "quickstart" | "usage"
+        | "minimal" | "encode" | "track" | "process" | "apply" | "analyze" | "test_minimal" | "playground"
+        | "tutorial" => (Action::Infer, 1.8),
+        "serve" | "server" | "serving" | "webui" | "web" | "app" | "gradio" | "streamlit" | "api" | "flask"
+        | "fastapi" | "gui" | "ui" | "controller" | "worker" | "webcam" | "daemon" | "dashboard" | "deploy"
+        | "viewer" | "visualizer" => (Action::Serve, 2.6),
+        "prepare" | "preprocess" | "preprocessing" | "convert" | "conversion" | "converter" | "create" | "build"
+        | "make" | "tokenize" | "export" | "setup" | "compile" | "prep" | "preproc" | "crop" | "align" | "merge"
+        | "quantize" | "dataset" | "datasets" | "augment" | "collect" | "annotate" | "migrate" | "calc" | "stats"
+        | "plot" | "split" => (Action::Prepare, 2.4),
+        "download" | "downloader" | "fetch" => (Action::Download, 3.2),
+        "install" => (Action::Install, 3.0),
+        _ => return None,
+    })
+}
+
+/// What a heading or a sentence says about the commands below it; the last telling word of a sentence decides least.
+pub(crate) fn by_heading(text: &str) -> Option<Action> {
+    // What stands in brackets explains, it does not name.
+    let text = text.find('(').filter(|at| *at > 0).and_then(|at| text.get(..at)).unwrap_or(text);
+    let words = tokens(text);
+    let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
+    for word in &words {
+        let action = match word.as_str() {
+            "train" | "training" | "finetune" | "finetuning" | "finetune-tuning" | "pretraining" | "pretrain"
+            | "trained-from" | "retrain" | "tuning" => Action::Train,
+            "evaluate" | "evaluation" | "evaluating" | "eval" | "benchmark" | "benchmarks" | "benchmarking"
+            | "reproduce" | "reproducing" | "results" | "metrics" | "validation" | "fid" => Action::Evaluate,
+            "inference" | "infer" | "inferring" | "predict" | "prediction" | "predictions" | "demo" | "demos"
+            | "usage" | "quickstart" | "use" | "using" | "run" | "running" | "example" | "examples" | "generate"
+            | "generating" | "generation" | "sample" | "sampling" | "samples" | "started" | "test" | "testing"
+            | "transcribe" | "detect" | "detection" | "try" | "play" | "synthesis" | "start" | "translate"
+            | "classify" | "cli" | "command" => Action::Infer,
+            "install" | "installation" | "installing" | "setup" | "requirements" | "dependencies" | "environment"
+            | "prerequisites" | "prerequisite" | "docker" | "conda" | "build" | "compile" => Action::Install,
+            "prepare" | "preparation" | "preparing" | "preprocess" | "preprocessing" | "convert" | "conversion"
+            | "dataset" | "datasets" | "export" => Action::Prepare,
+            "download" | "downloading" | "downloads" => Action::Download,
+            "web" | "webui" | "gradio" | "server" | "serving" | "serve" | "deploy" | "deployment" | "gui" | "api"
+            | "browser" | "webcam" => Action::Serve,
+            "unittest" | "unittests" | "pytest" | "contributing" | "development" | "lint" => Action::Test,
+            _ => continue,
+        };
+        // Training is what a heading is about where it is named at all; `test` and `run` are said of everything.
+        *counts.entry(action).or_default() += if matches!(action, Action::Infer) { 2 } else { 3 };
+    }
+    for (part, action) in [
+        ("训练", Action::Train),
+        ("微调", Action::Train),
+        ("学習", Action::Train),
+        ("학습", Action::Train),
+        ("评估", Action::Evaluate),
+        ("评测", Action::Evaluate),
+        ("評価", Action::Evaluate),
+        ("推理", Action::Infer),
+        ("推論", Action::Infer),
+        ("预测", Action::Infer),
+        ("测试", Action::Infer),
+        ("使用", Action::Infer),
+        ("快速开始", Action::Infer),
+        ("演示", Action::Infer),
+        ("示例", Action::Infer),
+        ("使い方", Action::Infer),
+        ("추론", Action::Infer),
+        ("사용", Action::Infer),
+        ("运行", Action::Infer),
+        ("安装", Action::Install),
+        ("环境", Action::Install),
+        ("インストール", Action::Install),
+        ("설치", Action::Install),
+        ("数据", Action::Prepare),
+        ("下载", Action::Download),
+        ("部署", Action::Serve),
+    ] {
+        if text.contains(part) {
+            *counts.entry(action).or_default() += 3;
+        }
+    }
+    counts
+        .into_iter()
+        .fold(None::<(Action, usize)>, |best, (action, count)| match best {
+            Some((_, most)) if most >= count => best,
+            _ => Some((action, count)),
+        })
+        .map(|(action, _)| action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, arguments: &str, headings: &[&str], source: &str, expected: Action) {
+        let line = crate::documents::Line { number: 1, text: format!("x {arguments}") };
+        let words = super::super::shell::commands(&[line]).remove(0).words;
+        let headings: Vec<String> = headings.iter().map(|text| (*text).to_owned()).collect();
+        let module = crate::python::parse(source);
+        let clues = Clues {
+            name,
+            arguments: words.get(1..).unwrap_or_default(),
+            comment: "",
+            lead: "",
+            headings: &headings,
+            module: Some(&module),
+            source,
+        };
+        assert_eq!(action(&clues).0, expected, "{name} {arguments}");
+    }
+
+    #[test]
+    fn names_arguments_and_headings_decide() {
+        check("train.py", "-s data", &["Training"], "", Action::Train);
+        check("demo/inference_on_a_image.py", "-i x.jpg", &["Demo"], "", Action::Infer);
+        check("tools/train.py", "", &["Quick Start", "Reproduce"], "", Action::Train);
+        check("llava.serve.cli", "--image-file x", &["CLI Inference"], "", Action::Infer);
+        check("app.py", "", &["Demo"], "import gradio\ngradio.Interface().launch()", Action::Serve);
+        check("main.py", "train --x 1", &[], "", Action::Train);
+        check("prog", "--help", &["Usage"], "", Action::Help);
+        check("scripts/convert_checkpoint.py", "", &["Usage"], "", Action::Prepare);
+    }
+
+    #[test]
+    fn a_test_script_that_takes_an_image_infers() {
+        check(
+            "test.py",
+            "--image_name x.jpg",
+            &["测试"],
+            "import argparse\np=argparse.ArgumentParser()\np.add_argument('--image_name')",
+            Action::Infer,
+        );
+        check("test.py", "--epoch 3", &["Evaluation"], "", Action::Evaluate);
+    }
+}

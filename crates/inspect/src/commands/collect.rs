@@ -1,0 +1,746 @@
+//! Documents and scripts in, drafts of candidates out: each command with its program, filled arguments and place.
+
+use std::collections::BTreeMap;
+
+use super::arguments::{self, Filled, Lack, Surroundings};
+use super::classify::{self, Clues};
+use super::program::{Program, Setting, Started, join, started};
+use super::samples::{Samples, relative};
+use super::shell::{self, Joint, Simple, Word, quote};
+use super::snippet;
+use crate::documents::{self, Block, BlockForm};
+use crate::python::{self, Module};
+use crate::{Action, Evidence, Finding, Kind, Project, Snippet, Tree};
+
+/// Where a command was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A document; the number is its place in the order of documents, and whether it is the root's README.
+    Document { root: bool, subfolder: bool },
+    /// A span inside a sentence.
+    Span { root: bool },
+    /// A shell script, Makefile or Dockerfile that a document names, or that lies there.
+    Script,
+    /// Made up from what the repository has.
+    Derived { mentioned: bool },
+}
+
+/// Something that could be run, before it is ranked.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) program: Program,
+    pub(crate) filled: Filled,
+    pub(crate) env: BTreeMap<String, String>,
+    /// Redirections as they are written after the arguments.
+    pub(crate) redirects: Vec<String>,
+    pub(crate) action: Action,
+    pub(crate) told_by: String,
+    pub(crate) origin: Origin,
+    pub(crate) headings: Vec<String>,
+    pub(crate) snippet: Option<Snippet>,
+    /// For snippets: do they use the repository's own package?
+    pub(crate) own: bool,
+    /// For snippets: number of calls.
+    pub(crate) calls: usize,
+    /// Asks questions on a terminal.
+    pub(crate) interactive: bool,
+    /// The entry file does something when it is run.
+    pub(crate) runs: bool,
+    /// Stands below the start of a training and names no input of its own: it takes up what the training left.
+    pub(crate) after_training: bool,
+    pub(crate) evidence: Evidence,
+}
+
+impl Draft {
+    /// What makes two drafts the same: the program and what it does.
+    pub(crate) fn identity(&self) -> (String, Action) {
+        (self.program.name.clone(), self.action)
+    }
+}
+
+/// A parsed entry file.
+pub(crate) struct Entry {
+    pub(crate) module: Module,
+    /// Has a main guard, or does something at its outermost level.
+    pub(crate) runs: bool,
+}
+
+/// Gathers drafts.
+pub(crate) struct Collector<'t> {
+    pub(crate) tree: &'t Tree,
+    pub(crate) projects: &'t [Project],
+    pub(crate) samples: Samples<'t>,
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) findings: Vec<Finding>,
+    entries: BTreeMap<String, Entry>,
+    /// Top-level names that the repository itself provides.
+    own: Vec<String>,
+    followed: Vec<String>,
+}
+
+/// What is known while the commands of one document are read.
+#[derive(Default)]
+struct Session {
+    workdir: String,
+    variables: BTreeMap<String, String>,
+    exported: BTreeMap<String, String>,
+    /// Setup commands of the block.
+    setup: Vec<String>,
+    /// What downloads of the document leave: path and the command that fetches it.
+    downloads: Vec<(String, String)>,
+    /// A key that the text under these headings tells the reader to set.
+    secret: Option<Vec<String>>,
+    /// A training was started in this block.
+    trained: bool,
+}
+
+/// The place of a run of commands.
+struct Place<'p> {
+    path: &'p str,
+    origin: Origin,
+    headings: &'p [String],
+    lead: &'p str,
+    /// Words of the text around, for deciding between files of the same name.
+    around: String,
+}
+
+impl<'t> Collector<'t> {
+    pub(crate) fn new(tree: &'t Tree, projects: &'t [Project]) -> Self {
+        let mut own: Vec<String> = projects.iter().flat_map(|project| project.packages.keys().cloned()).collect();
+        for (path, _) in tree.iter() {
+            let inner = path.strip_prefix("src/").or_else(|| path.strip_prefix("lib/")).unwrap_or(path);
+            match inner.split_once('/') {
+                Some((top, "__init__.py")) => own.push(top.to_owned()),
+                None if inner.ends_with(".py") && inner != "setup.py" => {
+                    own.push(inner.trim_end_matches(".py").to_owned())
+                }
+                _ => {}
+            }
+        }
+        own.sort();
+        own.dedup();
+        Self {
+            tree,
+            projects,
+            samples: Samples::new(tree),
+            drafts: vec![],
+            findings: vec![],
+            entries: BTreeMap::new(),
+            own,
+            followed: vec![],
+        }
+    }
+
+    /// Reads all documents in their order.
+    pub(crate) fn documents(&mut self) {
+        let mut budget = 3_000_000_usize;
+        for path in documents::paths(self.tree) {
+            let Some(text) = self.tree.text(path) else { continue };
+            if text.len() > budget || text.len() > 600_000 {
+                continue;
+            }
+            budget -= text.len();
+            self.document(path, text);
+        }
+    }
+
+    fn document(&mut self, path: &str, text: &str) {
+        // Most pages of a large documentation have no command and no program in them.
+        if !text.contains("python")
+            && !text.contains("import ")
+            && !text.contains(".py")
+            && !text.contains(".sh")
+            && !text.contains("make ")
+            && !self
+                .projects
+                .iter()
+                .any(|project| project.console_scripts.keys().any(|name| text.contains(name.as_str())))
+        {
+            return;
+        }
+        let root = !path.contains('/') && path.to_ascii_lowercase().starts_with("readme");
+        let top = path.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        let subfolder = path.contains('/') && !matches!(top.as_str(), "doc" | "docs" | "documentation");
+        let lines: Vec<&str> = text.lines().collect();
+        let mut session = Session::default();
+        for block in documents::blocks(path, text) {
+            let origin = if block.form == BlockForm::Span {
+                Origin::Span { root }
+            } else {
+                Origin::Document { root, subfolder }
+            };
+            self.block(path, &lines, &block, origin, &mut session);
+        }
+    }
+
+    fn block(&mut self, path: &str, lines: &[&str], block: &Block, origin: Origin, session: &mut Session) {
+        let foreign = [
+            "json",
+            "yaml",
+            "yml",
+            "toml",
+            "xml",
+            "html",
+            "bibtex",
+            "bib",
+            "latex",
+            "tex",
+            "diff",
+            "dockerfile",
+            "c",
+            "cpp",
+            "c++",
+            "cuda",
+            "java",
+            "javascript",
+            "js",
+            "ts",
+            "typescript",
+            "rust",
+            "go",
+            "swift",
+            "csv",
+            "mermaid",
+            "ini",
+            "matlab",
+            "julia",
+            "r",
+            "batch",
+            "bat",
+            "powershell",
+            "ps1",
+            "cmd",
+            "jsonc",
+            "css",
+            "sql",
+            "lua",
+        ];
+        if foreign.contains(&block.language.as_str()) {
+            return;
+        }
+        if let Some(found) = snippet::read(block, path, lines, self.tree, &self.samples) {
+            self.snippet(path, lines, block, origin, found, &session.downloads);
+            return;
+        }
+        if block.language == "pycon" || block.form == BlockForm::Doctest {
+            return;
+        }
+        session.workdir.clear();
+        session.setup.clear();
+        session.trained = false;
+        if session.secret.as_ref().is_some_and(|headings| *headings != block.headings) {
+            session.secret = None;
+        }
+        let around = format!("{}\n{}", block.lead, block.headings.join("\n"));
+        let place = Place { path, origin, headings: &block.headings, lead: &block.lead, around };
+        self.commands(&shell::commands(&block.lines), &place, session, 0);
+    }
+
+    /// Walks through the commands of a block or script.
+    fn commands(&mut self, commands: &[Simple], place: &Place<'_>, session: &mut Session, depth: usize) {
+        let folder = place.path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        for (at, original) in commands.iter().enumerate() {
+            let mut simple = original.clone();
+            for word in simple
+                .words
+                .iter_mut()
+                .chain(simple.redirects.iter_mut().map(|(_, word)| word))
+                .chain(simple.env.iter_mut().map(|(_, word)| word))
+            {
+                expand(word, &session.variables);
+            }
+            simple.words.retain(|word| word.text != "$@" && word.text != "$*");
+            let text = |at: usize| simple.words.get(at).map_or("", |word| word.text.as_str());
+            match text(0) {
+                "" => {
+                    for (name, value) in &simple.env {
+                        session.variables.insert(name.clone(), value.text.clone());
+                    }
+                    continue;
+                }
+                "export" | "set" | "setenv" => {
+                    for (name, value) in simple.words.iter().skip(1).filter_map(shell::assignment) {
+                        if ["KEY", "TOKEN", "SECRET"].iter().any(|part| name.contains(part)) {
+                            session.secret = Some(place.headings.to_vec());
+                        }
+                        if !arguments::is_placeholder(&value.text) || name == "PYTHONPATH" {
+                            session.exported.insert(name.clone(), value.text.clone());
+                        }
+                        session.variables.insert(name, value.text);
+                    }
+                    continue;
+                }
+                "for" if text(2) == "in" => {
+                    session.variables.insert(text(1).to_owned(), text(3).trim_end_matches(';').to_owned());
+                    continue;
+                }
+                "cd" | "pushd" => {
+                    session.workdir = self.entered(&session.workdir, text(1), &folder);
+                    continue;
+                }
+                "mkdir" | "cp" | "ln" => {
+                    let args: Vec<&Word> =
+                        simple.words.iter().skip(1).filter(|word| !word.text.starts_with('-')).collect();
+                    let source = text(0) == "mkdir"
+                        || args
+                            .first()
+                            .and_then(|word| join(&session.workdir, &word.text))
+                            .is_some_and(|path| self.tree.contains(&path) || self.tree.contains_folder(&path));
+                    if source
+                        && !args.is_empty()
+                        && args.iter().all(|word| !arguments::is_placeholder(&word.text))
+                        && session.workdir.is_empty()
+                    {
+                        let mut words: Vec<String> = simple.words.iter().map(|word| word.raw.clone()).collect();
+                        if text(0) == "mkdir" && text(1) != "-p" {
+                            words.insert(1, "-p".to_owned());
+                        }
+                        session.setup.push(words.join(" "));
+                    }
+                    continue;
+                }
+                "wget" | "curl" | "gdown" => {
+                    if let Some((path, command)) = download(&simple.words) {
+                        if let Some(path) = join(&session.workdir, &path) {
+                            session.downloads.push((path, command));
+                        }
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            let words = format!("{}\n{}", place.around, original.comment);
+            let setting = Setting {
+                tree: self.tree,
+                projects: self.projects,
+                workdir: &session.workdir,
+                folder: &folder,
+                words: &words,
+            };
+            match started(&simple, &setting) {
+                Started::Program(program) => {
+                    let before = at
+                        .checked_sub(1)
+                        .and_then(|at| commands.get(at))
+                        .filter(|before| before.joint == Joint::Pipe && before.group == simple.group);
+                    self.program(program, &simple, before, place, session);
+                }
+                Started::Shell(path) if depth == 0 => self.script(&path, place, session),
+                Started::Make(target) if depth == 0 => self.make(&target, place, session),
+                Started::Missing(name) => {
+                    if matches!(place.origin, Origin::Document { root: true, .. }) && self.findings.len() < 5 {
+                        self.findings.push(Finding {
+                            code: "documented-program-missing".to_owned(),
+                            message: format!("the document starts `{name}`, which is not in the repository"),
+                            help: Some("look for the program in a submodule or an older commit".to_owned()),
+                            evidence: Evidence::new(place.path, simple.line, &raw(&simple)),
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The folder after `cd`.
+    fn entered(&self, workdir: &str, target: &str, folder: &str) -> String {
+        if target.is_empty() || target == "-" || target.starts_with('~') {
+            return String::new();
+        }
+        let exists = |path: &String| path.is_empty() || self.tree.contains_folder(path);
+        [workdir, "", folder]
+            .into_iter()
+            .filter_map(|base| join(base, target))
+            .find(exists)
+            // The repository's own name after a clone, or a place we do not know.
+            .unwrap_or_default()
+    }
+
+    /// Follows a shell script one level.
+    fn script(&mut self, path: &str, place: &Place<'_>, session: &Session) {
+        if self.followed.iter().any(|known| known == path) || self.followed.len() > 30 {
+            return;
+        }
+        self.followed.push(path.to_owned());
+        let Some(text) = self.tree.text(path).filter(|text| text.len() < 100_000) else { return };
+        let lines: Vec<documents::Line> = text
+            .lines()
+            .enumerate()
+            .map(|(at, line)| documents::Line { number: at + 1, text: line.to_owned() })
+            .collect();
+        let mut inner =
+            Session { workdir: session.workdir.clone(), variables: session.variables.clone(), ..Session::default() };
+        let origin = Origin::Script;
+        let place = Place {
+            path,
+            origin,
+            headings: place.headings,
+            lead: place.lead,
+            around: format!("{}\n{path}", place.around),
+        };
+        self.commands(&shell::commands(&lines), &place, &mut inner, 1);
+    }
+
+    /// Follows a shell script that no document names.
+    pub(crate) fn lonely_script(&mut self, path: &str) {
+        let place = Place { path, origin: Origin::Script, headings: &[], lead: "", around: String::new() };
+        self.script(path, &place, &Session::default());
+    }
+
+    /// Follows a target of the root's Makefile one level.
+    fn make(&mut self, target: &str, place: &Place<'_>, session: &Session) {
+        let Some((path, text)) =
+            ["Makefile", "makefile"].into_iter().find_map(|path| Some((path, self.tree.text(path)?)))
+        else {
+            return;
+        };
+        let mark = format!("{path}:{target}");
+        if self.followed.contains(&mark) {
+            return;
+        }
+        self.followed.push(mark);
+        let lines: Vec<documents::Line> = text
+            .lines()
+            .enumerate()
+            .skip_while(|(_, line)| {
+                line.split(':').next().is_none_or(|names| {
+                    line.starts_with('\t')
+                        || !line.contains(':')
+                        || !names.split_whitespace().any(|name| name == target)
+                })
+            })
+            .skip(1)
+            .take_while(|(_, line)| line.starts_with('\t') || line.trim().is_empty())
+            .map(|(at, line)| documents::Line {
+                number: at + 1,
+                text: line.trim_start().trim_start_matches(['@', '-']).to_owned(),
+            })
+            .collect();
+        let mut inner = Session { variables: session.variables.clone(), ..Session::default() };
+        let place = Place {
+            path,
+            origin: Origin::Script,
+            headings: place.headings,
+            lead: place.lead,
+            around: place.around.clone(),
+        };
+        self.commands(&shell::commands(&lines), &place, &mut inner, 1);
+    }
+
+    /// The parsed entry file of a program, read once.
+    pub(crate) fn entry(&mut self, path: &str) -> Option<&Entry> {
+        let text = self.tree.text(path).filter(|text| text.len() < 400_000 && !path.ends_with(".ipynb"))?;
+        if !self.entries.contains_key(path) {
+            let module = python::parse(text);
+            let top = module.calls.iter().any(|call| {
+                call.scope.is_none()
+                    && call.decorates.is_none()
+                    && matches!(call.context, python::Context::Plain | python::Context::Conditional)
+            });
+            let runs = module.has_main_guard || top;
+            self.entries.insert(path.to_owned(), Entry { module, runs });
+        }
+        self.entries.get(path)
+    }
+
+    /// Makes a draft of a command that starts a program.
+    fn program(
+        &mut self,
+        program: Program,
+        simple: &Simple,
+        before: Option<&Simple>,
+        place: &Place<'_>,
+        session: &mut Session,
+    ) {
+        let mut env: BTreeMap<String, String> = session
+            .exported
+            .iter()
+            .filter(|(name, _)| name.as_str() == "PYTHONPATH" || simple.line > 0 && !is_of_the_host(name))
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect();
+        let mut changes = Vec::new();
+        for (name, value) in &simple.env {
+            if name.contains("VISIBLE_DEVICES") {
+                let first = value.text.split(',').next().unwrap_or_default();
+                if first.parse::<u32>().is_ok() && value.text == "0" {
+                    env.insert(name.clone(), "0".to_owned());
+                } else {
+                    env.insert(name.clone(), "0".to_owned());
+                    changes.push(format!("`{name}={}` set to `0`", value.text));
+                }
+            } else if !arguments::is_placeholder(&value.text) {
+                env.insert(name.clone(), value.text.clone());
+            }
+        }
+        let mut redirects = Vec::new();
+        let mut lacks = Vec::new();
+        let mut setup = session.setup.clone();
+        for (operator, target) in &simple.redirects {
+            let exists = join(&program.workdir, &target.text).is_some_and(|path| self.tree.contains(&path));
+            if operator == "<" && !exists && target.text != "/dev/null" {
+                let found = self
+                    .samples
+                    .file(super::samples::Media::Text, &target.text, &program.workdir)
+                    .or_else(|| self.readme());
+                match found {
+                    Some(found) => {
+                        let found = relative(found, &program.workdir);
+                        changes.push(format!("`{}` replaced by `{found}`, from this repository", target.text));
+                        redirects.push(format!("< {}", quote(&found)));
+                    }
+                    None => lacks.push(Lack::Input(target.text.clone())),
+                }
+            } else if operator == "<" || !target.text.contains('/') {
+                redirects.push(format!("{operator} {}", target.raw));
+            }
+        }
+        if let Some(before) = before {
+            match before.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().as_slice() {
+                ["cat", file] if join(&program.workdir, file).is_some_and(|path| self.tree.contains(&path)) => {
+                    redirects.push(format!("< {}", quote(file)));
+                    changes.push(format!("reads `{file}` instead of a pipe"));
+                }
+                ["echo" | "printf", text] => {
+                    setup.push(format!("printf '%s\\n' {} > stdin.txt", quote(text)));
+                    redirects.push("< stdin.txt".to_owned());
+                    changes.push("reads the text from a file instead of a pipe".to_owned());
+                }
+                _ => lacks.push(Lack::Input("a pipe".to_owned())),
+            }
+        }
+        let snippet_line = Evidence::new(place.path, simple.line, &raw(simple));
+        let mut draft = self.draft(program, place.origin, place.headings, place.lead, &simple.comment, snippet_line);
+        downloaded(&mut draft.filled, &draft.program.workdir, &session.downloads);
+        setup.append(&mut draft.filled.setup);
+        setup.dedup();
+        draft.filled.setup = setup;
+        draft.filled.changes.splice(0..0, changes);
+        draft.filled.lacks.append(&mut lacks);
+        draft.env = env;
+        draft.redirects = redirects;
+        if draft.redirects.iter().any(|redirect| redirect.starts_with('<')) {
+            draft.interactive = false;
+        }
+        if session.secret.is_some() {
+            draft.filled.lacks.push(Lack::Secret("key".to_owned()));
+        }
+        if draft.action == Action::Train {
+            session.trained = true;
+        } else {
+            draft.after_training = session.trained && draft.filled.at_hand == 0;
+        }
+        self.drafts.push(draft);
+    }
+
+    /// Fills arguments, finds out what the program does, and shortens trainings.
+    pub(crate) fn draft(
+        &mut self,
+        mut program: Program,
+        origin: Origin,
+        headings: &[String],
+        lead: &str,
+        comment: &str,
+        evidence: Evidence,
+    ) -> Draft {
+        let source = program
+            .entry
+            .as_deref()
+            .and_then(|path| self.tree.text(path))
+            .filter(|_| program.kind != Kind::Notebook)
+            .unwrap_or_default();
+        if let Some(path) = program.entry.clone() {
+            self.entry(&path);
+        }
+        let entry = program.entry.as_ref().and_then(|path| self.entries.get(path));
+        let module = entry.map(|entry| &entry.module);
+        let around =
+            Surroundings { tree: self.tree, samples: &self.samples, module, source, workdir: &program.workdir };
+        let mut filled = arguments::fill(&program, &around);
+        let clues =
+            Clues { name: &program.name, arguments: &filled.arguments, comment, lead, headings, module, source };
+        let (action, told_by) = classify::action(&clues);
+        if action == Action::Train && program.kind != Kind::WebUi && program.kind != Kind::Notebook {
+            let mut changes = arguments::shorten(&mut filled.arguments, module);
+            filled.changes.append(&mut changes);
+            program.kind = Kind::Train;
+        }
+        if action == Action::Serve && matches!(program.kind, Kind::Script | Kind::Module) {
+            program.kind = Kind::WebUi;
+        }
+        let interactive =
+            module.is_some_and(|module| module.reads_stdin) && source.contains("input(") && filled.at_hand == 0;
+        let runs = entry.is_none_or(|entry| entry.runs) || program.kind == Kind::ConsoleScript;
+        Draft {
+            program,
+            filled,
+            env: BTreeMap::new(),
+            redirects: vec![],
+            action,
+            told_by,
+            origin,
+            headings: headings.to_vec(),
+            snippet: None,
+            own: true,
+            calls: 0,
+            interactive,
+            runs,
+            after_training: false,
+            evidence,
+        }
+    }
+
+    fn snippet(
+        &mut self,
+        path: &str,
+        lines: &[&str],
+        block: &Block,
+        origin: Origin,
+        found: snippet::Found,
+        downloads: &[(String, String)],
+    ) {
+        let own =
+            found.module.imports.iter().any(|import| {
+                import.module.split('.').next().is_some_and(|top| self.own.iter().any(|known| known == top))
+            });
+        let says = |word: &str| found.text.contains(word);
+        let trains = says("Trainer(")
+            || (says(".backward(") || says(".fit(")) && (says(" optim") || says("epochs=")) && !says(".predict(");
+        let heading = block.headings.iter().rev().find_map(|heading| classify::by_heading(heading));
+        let action = match heading {
+            _ if trains => Action::Train,
+            Some(action @ (Action::Evaluate | Action::Prepare | Action::Download | Action::Train)) => action,
+            _ => Action::Infer,
+        };
+        let line = lines.get(found.snippet.first.saturating_sub(1)).copied().unwrap_or_default();
+        let evidence = Evidence::new(path, found.snippet.first, line);
+        let program = Program {
+            kind: Kind::ReadmeSnippet,
+            start: vec!["python".to_owned(), "/workspace/run/snippet.py".to_owned()],
+            entry: None,
+            name: format!("{path}:{}", found.snippet.first),
+            arguments: vec![],
+            workdir: String::new(),
+            changes: vec![format!(
+                "lines {} to {} of `{path}`, cut out as a script",
+                found.snippet.first, found.snippet.last
+            )],
+        };
+        let mut filled = Filled {
+            arguments: vec![],
+            setup: found.setup,
+            filled: found.changes.len(),
+            changes: found.changes,
+            at_hand: found.at_hand,
+            lacks: found.lacks,
+        };
+        downloaded(&mut filled, "", downloads);
+        self.drafts.push(Draft {
+            program,
+            filled,
+            env: BTreeMap::new(),
+            redirects: vec![],
+            action,
+            told_by: "a program in the document".to_owned(),
+            origin,
+            headings: block.headings.clone(),
+            snippet: Some(found.snippet),
+            own,
+            calls: found.names.calls,
+            interactive: found.module.reads_stdin,
+            runs: true,
+            after_training: false,
+            evidence,
+        });
+    }
+
+    fn readme(&self) -> Option<&'t str> {
+        documents::paths(self.tree).into_iter().next().filter(|path| !path.contains('/'))
+    }
+}
+
+/// Lets downloads of the document bring what a program lacks, at the place where it looks.
+fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)]) {
+    for (path, command) in downloads {
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let found = filled.lacks.iter().position(|lack| {
+            let (Lack::Weights(text) | Lack::Input(text)) = lack else { return false };
+            text.rsplit('/').next() == Some(file)
+        });
+        if let Some(Lack::Weights(text) | Lack::Input(text)) = found.map(|at| filled.lacks.remove(at)) {
+            let place = relative(&join(workdir, &text).unwrap_or(text), workdir);
+            if let Some((folder, _)) = place.rsplit_once('/') {
+                filled.setup.push(format!("mkdir -p {}", quote(folder)));
+            }
+            filled.setup.push(command.replace("{}", &quote(&place)));
+            filled.at_hand += 1;
+        }
+    }
+}
+
+/// Variables about the machine of whoever wrote the document.
+fn is_of_the_host(name: &str) -> bool {
+    ["PATH", "HOME", "KEY", "TOKEN", "SECRET", "LIBRARY", "PROXY", "proxy"].iter().any(|part| name.contains(part))
+}
+
+fn raw(simple: &Simple) -> String {
+    let env = simple.env.iter().map(|(name, word)| format!("{name}={}", word.raw));
+    let redirects = simple.redirects.iter().map(|(operator, word)| format!("{operator} {}", word.raw));
+    env.chain(simple.words.iter().map(|word| word.raw.clone())).chain(redirects).collect::<Vec<_>>().join(" ")
+}
+
+/// Puts in the values of variables that are known.
+fn expand(word: &mut Word, variables: &BTreeMap<String, String>) {
+    if !word.text.contains('$') || word.raw.starts_with('\'') {
+        return;
+    }
+    let mut text = String::new();
+    let mut rest = word.text.as_str();
+    while let Some(at) = rest.find('$') {
+        let (before, tail) = rest.split_at(at);
+        text.push_str(before);
+        let tail = tail.get(1..).unwrap_or_default();
+        let (name, default, after) = if let Some(inner) = tail.strip_prefix('{') {
+            let Some((inside, after)) = inner.split_once('}') else { break };
+            let (name, default) =
+                inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default)));
+            (name, default, after)
+        } else {
+            let end = tail.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(tail.len());
+            let (name, after) = tail.split_at(end);
+            (name, None, after)
+        };
+        match variables.get(name).map(String::as_str).or(default) {
+            Some(value) if !name.is_empty() => text.push_str(value),
+            _ => {
+                text.push('$');
+                text.push_str(tail.get(..tail.len() - after.len()).unwrap_or_default());
+            }
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    if text != word.text && !rest.contains('\0') {
+        *word = Word::new(&text);
+    }
+}
+
+/// What a download leaves and how it is fetched, with `{}` for the place.
+fn download(words: &[Word]) -> Option<(String, String)> {
+    let url = words.iter().find(|word| word.text.contains("://") && !word.text.contains(['<', '$', '{']))?;
+    let after = |flag: &str| {
+        words.iter().position(|word| word.text == flag).and_then(|at| words.get(at + 1)).map(|word| word.text.clone())
+    };
+    let name = url.text.split(['?', '#']).next()?.rsplit('/').next()?.to_owned();
+    let tool = words.first()?.text.as_str();
+    let folder = after("-P").or_else(|| after("--directory-prefix"));
+    let (path, command) = match tool {
+        "wget" => (after("-O").unwrap_or(name), format!("wget -q -O {{}} {}", quote(&url.text))),
+        "curl" => (
+            after("-o").or_else(|| after("--output")).unwrap_or(name),
+            format!("curl -fsSL -o {{}} {}", quote(&url.text)),
+        ),
+        _ => (after("-O").or_else(|| after("--output")).unwrap_or(name), format!("gdown -O {{}} {}", quote(&url.text))),
+    };
+    let path = folder.map_or(path.clone(), |folder| format!("{}/{path}", folder.trim_end_matches('/')));
+    Some((path, command))
+}

@@ -1,0 +1,242 @@
+//! What a repository can run although no document says so: console scripts, `__main__` modules, scripts with a telling
+//! name, notebooks, shell scripts, and the command of a shipped Dockerfile.
+
+use super::arguments::demanded;
+use super::collect::{Collector, Origin};
+use super::program::{Program, module_file, notebook_program};
+use super::shell::{self, Word};
+use super::words::tokens;
+use crate::documents::{self, is_vendored};
+use crate::{Evidence, Kind};
+
+/// Most programs of one kind that are looked at.
+const MOST: usize = 12;
+
+/// Adds what no document starts.
+pub(crate) fn derive(collector: &mut Collector<'_>) {
+    let known: Vec<String> = collector.drafts.iter().filter_map(|draft| draft.program.entry.clone()).collect();
+    let names: Vec<String> = collector.drafts.iter().map(|draft| draft.program.name.clone()).collect();
+    let mentions: String = documents::paths(collector.tree)
+        .into_iter()
+        .filter(|path| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme"))
+        .filter_map(|path| collector.tree.text(path))
+        .collect();
+    console_scripts(collector, &names, &mentions);
+    modules(collector, &names);
+    scripts(collector, &known, &mentions);
+    notebooks(collector, &known, &mentions);
+    let shells: Vec<String> = collector
+        .tree
+        .texts()
+        .map(|(path, _)| path)
+        .filter(|path| {
+            path.ends_with(".sh") && path.matches('/').count() <= 2 && !is_vendored(path) && !path.starts_with('.')
+        })
+        .take(2 * MOST)
+        .map(str::to_owned)
+        .collect();
+    for path in shells {
+        collector.lonely_script(&path);
+    }
+}
+
+fn console_scripts(collector: &mut Collector<'_>, names: &[String], mentions: &str) {
+    for (at, project) in collector.projects.iter().enumerate() {
+        // Tools of packages in other folders are side programs.
+        if at > 0 && !project.folder.is_empty() {
+            continue;
+        }
+        for (name, target) in project.console_scripts.iter().take(MOST) {
+            if names.contains(name) {
+                continue;
+            }
+            let module = target.split([':', ' ', '[']).next().unwrap_or(target).trim();
+            let entry = module_file(module, collector.tree, collector.projects);
+            let evidence = project.evidence.clone().unwrap_or_else(|| {
+                Evidence::new(format!("{}setup.py", project.folder), 0, &format!("{name} = {target}"))
+            });
+            let evidence = Evidence::new(evidence.path, evidence.line, &format!("{name} = {target}"));
+            let program = Program {
+                kind: Kind::ConsoleScript,
+                start: vec![name.clone()],
+                name: name.clone(),
+                entry,
+                arguments: vec![],
+                workdir: String::new(),
+                changes: vec![],
+            };
+            add(collector, program, mentions.contains(name.as_str()), evidence);
+        }
+    }
+}
+
+fn modules(collector: &mut Collector<'_>, names: &[String]) {
+    let mains: Vec<String> = collector
+        .tree
+        .texts()
+        .map(|(path, _)| path)
+        .filter(|path| path.ends_with("/__main__.py") && !is_vendored(path) && path.matches('/').count() <= 2)
+        .take(MOST)
+        .map(str::to_owned)
+        .collect();
+    for path in mains {
+        let Some(folder) = path.strip_suffix("/__main__.py") else { continue };
+        let module = folder.strip_prefix("src/").unwrap_or(folder).replace('/', ".");
+        if names.contains(&module) || !module.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.') {
+            continue;
+        }
+        let program = Program {
+            kind: Kind::Module,
+            start: vec!["python".to_owned(), "-m".to_owned(), module.clone()],
+            name: module,
+            entry: Some(path.clone()),
+            arguments: vec![],
+            workdir: String::new(),
+            changes: vec![],
+        };
+        let evidence = Evidence::new(path, 0, "__main__.py");
+        add(collector, program, false, evidence);
+    }
+}
+
+/// Folders whose scripts are there to be tried.
+const SHOWCASES: [&str; 10] =
+    ["examples", "example", "demo", "demos", "scripts", "tools", "samples", "inference", "tutorials", "bin"];
+
+fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
+    let telling = |path: &str| {
+        let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".py");
+        tokens(stem).iter().any(|word| {
+            matches!(
+                word.as_str(),
+                "demo"
+                    | "predict"
+                    | "prediction"
+                    | "infer"
+                    | "inference"
+                    | "test"
+                    | "run"
+                    | "example"
+                    | "examples"
+                    | "app"
+                    | "main"
+                    | "sample"
+                    | "generate"
+                    | "detect"
+                    | "eval"
+                    | "evaluate"
+                    | "cli"
+                    | "train"
+                    | "usage"
+                    | "quickstart"
+                    | "simple"
+                    | "chat"
+                    | "transcribe"
+                    | "segment"
+                    | "recognize"
+                    | "classify"
+                    | "play"
+                    | "translate"
+                    | "webcam"
+                    | "gradio"
+            )
+        })
+    };
+    let mut found: Vec<(bool, usize, String)> = collector
+        .tree
+        .texts()
+        .filter(|(path, _)| path.ends_with(".py") && !is_vendored(path) && !known.iter().any(|known| known == path))
+        .filter_map(|(path, text)| {
+            let depth = path.matches('/').count();
+            let name = path.rsplit('/').next().unwrap_or(path);
+            if matches!(
+                name,
+                "setup.py"
+                    | "conftest.py"
+                    | "__init__.py"
+                    | "hubconf.py"
+                    | "__main__.py"
+                    | "conf.py"
+                    | "noxfile.py"
+                    | "tasks.py"
+            ) || name.starts_with("test_")
+            {
+                return None;
+            }
+            let showcase = path.split('/').next().is_some_and(|top| SHOWCASES.contains(&top));
+            let named = mentions.contains(name) && name.len() > 5;
+            let has_main = text.contains("__main__") || depth == 0;
+            let fits = match depth {
+                0 => telling(path) || named || text.contains("__main__"),
+                1 | 2 => showcase && (telling(path) || depth == 1) || named,
+                _ => named && telling(path),
+            };
+            (fits && has_main).then(|| (!named, depth * 2 + usize::from(!telling(path)), path.to_owned()))
+        })
+        .collect();
+    found.sort();
+    for (unnamed, _, path) in found.into_iter().take(2 * MOST) {
+        if collector.entry(&path).is_none_or(|entry| !entry.runs) {
+            continue;
+        }
+        let program = Program {
+            kind: Kind::Script,
+            start: vec!["python".to_owned(), shell::quote(&path)],
+            name: path.clone(),
+            entry: Some(path.clone()),
+            arguments: vec![],
+            workdir: String::new(),
+            changes: vec![],
+        };
+        let line = collector.tree.text(&path).and_then(|text| {
+            text.lines()
+                .position(|line| line.contains("__main__"))
+                .map(|at| (at + 1, text.lines().nth(at).unwrap_or_default()))
+        });
+        let (number, text) = line.unwrap_or((0, path.as_str()));
+        let evidence = Evidence::new(path.clone(), number, text);
+        add(collector, program, !unnamed, evidence);
+    }
+}
+
+fn notebooks(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
+    let mut found: Vec<(bool, usize, String)> = collector
+        .tree
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| {
+            path.ends_with(".ipynb")
+                && !is_vendored(path)
+                && !path.contains(".ipynb_checkpoints")
+                && !known.iter().any(|known| known == path)
+        })
+        .map(|path| {
+            (!mentions.contains(path.rsplit('/').next().unwrap_or(path)), path.matches('/').count(), path.to_owned())
+        })
+        .collect();
+    found.sort();
+    for (unnamed, _, path) in found.into_iter().take(MOST) {
+        let evidence = Evidence::new(path.clone(), 0, &path);
+        add(collector, notebook_program(&path), !unnamed, evidence);
+    }
+}
+
+/// Adds a program with the arguments that it demands.
+fn add(collector: &mut Collector<'_>, mut program: Program, mentioned: bool, evidence: Evidence) {
+    if program.kind != Kind::Notebook
+        && let Some(path) = program.entry.clone()
+    {
+        let source = collector.tree.text(&path).unwrap_or_default();
+        let Some(entry) = collector.entry(&path) else { return };
+        let demanded: Option<Vec<Word>> = demanded(&entry.module, source, &program.name);
+        match demanded {
+            Some(words) => program.arguments = words,
+            None => {
+                program.arguments =
+                    vec![Word { raw: "<command>".to_owned(), text: "<command>".to_owned(), optional: false }]
+            }
+        }
+    }
+    let draft = collector.draft(program, Origin::Derived { mentioned }, &[], "", "", evidence);
+    collector.drafts.push(draft);
+}

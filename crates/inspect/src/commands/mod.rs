@@ -1,0 +1,59 @@
+//! A tree and its projects in, what could be run out: commands of documents, scripts and packages, best first.
+//!
+//! Every candidate carries its reasons, what was changed against upstream's words, and where it was read. Nothing is
+//! run, and no name of a repository decides anything.
+
+mod arguments;
+mod classify;
+mod collect;
+mod derive;
+mod names;
+mod program;
+mod rank;
+mod samples;
+mod shell;
+mod snippet;
+mod words;
+
+use std::collections::BTreeSet;
+
+use crate::{Action, Candidate, Finding, Project, Tree};
+
+pub(crate) use snippet::cut as cut_snippet;
+
+/// Most candidates that are handed on.
+const MOST: usize = 12;
+
+/// What could be run, best first, and what documents name that is not there.
+pub(crate) fn candidates(tree: &Tree, projects: &[Project]) -> (Vec<Candidate>, Vec<Finding>) {
+    let mut collector = collect::Collector::new(tree, projects);
+    collector.documents();
+    derive::derive(&mut collector);
+    let collect::Collector { drafts, findings, .. } = collector;
+    let mut ranked: Vec<(usize, Candidate, (String, Action))> = drafts
+        .into_iter()
+        .enumerate()
+        .map(|(order, draft)| (order, rank::candidate(&draft, order), draft.identity()))
+        .collect();
+    let best_first = |a: &(usize, Candidate, (String, Action)), b: &(usize, Candidate, (String, Action))| {
+        b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0))
+    };
+    ranked.sort_by(best_first);
+    // One candidate for what a program does; another use of a program already listed makes room for other programs.
+    let mut known = BTreeSet::new();
+    ranked.retain(|(_, _, identity)| known.insert(identity.clone()));
+    let mut programs = BTreeSet::new();
+    ranked.retain_mut(|(_, candidate, (program, action))| {
+        let first = programs.insert(program.clone());
+        if !first {
+            candidate.score = (candidate.score - 0.12).max(0.0);
+        }
+        first || *action != Action::Help
+    });
+    ranked.sort_by(best_first);
+    ranked.truncate(MOST);
+    (ranked.into_iter().map(|(_, candidate, _)| candidate).collect(), findings)
+}
+
+#[cfg(test)]
+mod tests;

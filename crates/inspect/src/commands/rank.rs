@@ -1,0 +1,138 @@
+//! A draft in, a scored candidate out, with a reason for each step of the score.
+
+use super::arguments::{Lack, is_placeholder};
+use super::classify::by_heading;
+use super::collect::{Draft, Origin};
+use super::shell::quote;
+use crate::{Action, Candidate, Command, Imports, Kind};
+
+/// Turns a draft into a candidate.
+pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
+    let (score, because) = score(draft, order);
+    let words = draft.program.start.iter().cloned().chain(draft.filled.arguments.iter().map(|word| {
+        // What could not be filled must not be read as a redirection.
+        if word.raw == word.text && is_placeholder(&word.text) && word.text.contains(['<', '>', '{', '[', '$', ' ']) {
+            quote(&word.text)
+        } else {
+            word.raw.clone()
+        }
+    }));
+    let line: Vec<String> = words.chain(draft.redirects.iter().cloned()).collect();
+    let mut changes = draft.program.changes.clone();
+    changes.extend(draft.filled.changes.iter().cloned());
+    changes.dedup();
+    Candidate {
+        command: Command {
+            line: line.join(" "),
+            setup: draft.filled.setup.clone(),
+            env: draft.env.clone(),
+            workdir: draft.program.workdir.clone(),
+        },
+        kind: draft.program.kind,
+        action: draft.action,
+        entry: draft.program.entry.clone(),
+        snippet: draft.snippet.clone(),
+        score,
+        because,
+        changes,
+        imports: Imports::default(),
+        evidence: vec![draft.evidence.clone()],
+    }
+}
+
+/// The score from 0 to 1 and its reasons, most weighty first.
+fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
+    let mut steps: Vec<(f64, String)> = Vec::new();
+    let mut step = |weight: f64, why: &str| steps.push((weight, why.to_owned()));
+    let (base, what) = match (draft.program.kind, draft.action) {
+        (Kind::ReadmeSnippet, Action::Infer) if draft.own => (0.55, "a program of its document that uses the package"),
+        (Kind::ReadmeSnippet, Action::Infer) => (0.36, "a program of its document that uses other libraries only"),
+        (Kind::ReadmeSnippet, Action::Train) => (0.36, "a program of its document that trains"),
+        (Kind::ReadmeSnippet, _) => (0.30, "a program of its document"),
+        (Kind::Notebook, Action::Train) => (0.28, "a notebook that trains"),
+        (Kind::Notebook, _) => (0.52, "a notebook"),
+        (_, Action::Infer) => (0.60, "it does one inference"),
+        (_, Action::Unknown) => (0.42, "nothing says what it does"),
+        (_, Action::Evaluate) => (0.36, "it evaluates"),
+        (_, Action::Train) => (0.32, "it trains"),
+        (_, Action::Serve) => (0.26, "it starts a server"),
+        (_, Action::Prepare) => (0.14, "it prepares data"),
+        (_, Action::Help) => (0.12, "it prints help"),
+        (_, Action::Test) => (0.10, "it runs tests"),
+        (_, Action::Download) => (0.08, "it downloads"),
+        (_, Action::Install) => (0.05, "it installs"),
+    };
+    step(base, &format!("{what}: {}", draft.told_by));
+    match draft.origin {
+        Origin::Document { root: true, .. } => step(0.10, "the README says it"),
+        Origin::Document { subfolder: true, .. } => step(-0.06, "only a document of a subfolder says it"),
+        Origin::Document { .. } => step(0.03, "a document says it"),
+        Origin::Span { root: true } => step(0.02, "a sentence of the README says it"),
+        Origin::Span { .. } => step(-0.05, "a sentence of a document says it"),
+        Origin::Script => step(-0.06, "a script of the repository runs it"),
+        Origin::Derived { mentioned: true } => step(-0.03, "the README names the file"),
+        Origin::Derived { mentioned: false } => step(-0.12, "no document says how to run it"),
+    }
+    let mut weight = 1.0;
+    for heading in draft.headings.iter().rev() {
+        let Some(action) = by_heading(heading) else { continue };
+        let value = match action {
+            Action::Infer => 0.08,
+            Action::Evaluate | Action::Install | Action::Serve => -0.05,
+            Action::Train | Action::Prepare => -0.08,
+            Action::Download => -0.06,
+            Action::Test => -0.12,
+            Action::Help | Action::Unknown => 0.0,
+        };
+        // That a training stands under `Training` says nothing new.
+        let value = if action == draft.action && value < 0.0 { 0.0 } else { value };
+        step(value * weight, &format!("it stands under `{heading}`"));
+        weight *= 0.4;
+    }
+    let mut lacking = 0.0;
+    for lack in &draft.filled.lacks {
+        let (value, why) = match lack {
+            Lack::Input(what) => (-0.12, format!("its input `{what}` is not here")),
+            Lack::Weights(what) => (-0.09, format!("its weights `{what}` are not here")),
+            Lack::Model(what) => (-0.25, format!("it needs a trained model, `{what}`")),
+            Lack::Value(what) => (-0.08, format!("`{what}` is left to the reader")),
+            Lack::Secret(_) => (-0.25, "it needs a key".to_owned()),
+        };
+        let value = f64::max(value, -0.45 - lacking);
+        lacking += value;
+        step(value, &why);
+    }
+    if draft.filled.lacks.is_empty() {
+        if draft.filled.at_hand > 0 {
+            step(0.08, "its inputs are at hand");
+        } else {
+            step(0.03, "it needs no input");
+        }
+    }
+    if draft.filled.filled > 0 {
+        step(-0.04, "placeholders were filled");
+    }
+    if draft.program.kind == Kind::ReadmeSnippet && draft.calls < 2 {
+        step(-0.16, "it only makes an object");
+    }
+    if draft.program.kind == Kind::ConsoleScript {
+        step(0.04, "it is a command that the package installs");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "only the first twenty count")]
+    let later = order.min(20) as f64;
+    if !matches!(draft.origin, Origin::Derived { .. }) {
+        step(-0.003 * later, "others come before it");
+    }
+    if draft.after_training {
+        step(-0.3, "it takes up what a training left");
+    }
+    if draft.interactive {
+        step(-0.06, "it asks questions on a terminal");
+    }
+    if !draft.runs {
+        step(-0.2, "its file does nothing when it is run");
+    }
+    let score: f64 = steps.iter().map(|(weight, _)| weight).sum();
+    steps.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+    (score.clamp(0.0, 1.0), steps.into_iter().filter(|(weight, _)| weight.abs() > 0.005).map(|(_, why)| why).collect())
+}

@@ -1,0 +1,289 @@
+//! The repository's own files that can stand in for an input that a document only hints at.
+
+use std::collections::BTreeMap;
+
+use super::words::tokens;
+use crate::{Content, Tree};
+
+/// What kind of file an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Media {
+    Image,
+    Audio,
+    Video,
+    Text,
+    Table,
+    Pdf,
+    Mesh,
+    Data,
+    Weights,
+    Config,
+}
+
+/// The kind of file that a name's suffix stands for.
+pub(crate) fn media_of(name: &str) -> Option<Media> {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let (_, suffix) = name.rsplit_once('.')?;
+    Some(match suffix.to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" | "png" | "bmp" | "webp" | "tif" | "tiff" | "ppm" | "pgm" | "heic" => Media::Image,
+        "wav" | "flac" | "mp3" | "ogg" | "m4a" | "aac" | "opus" => Media::Audio,
+        "mp4" | "avi" | "mov" | "mkv" | "webm" => Media::Video,
+        "txt" | "text" => Media::Text,
+        "csv" | "tsv" | "parquet" | "xlsx" => Media::Table,
+        "pdf" => Media::Pdf,
+        "obj" | "glb" | "ply" | "stl" | "off" | "gltf" | "pcd" | "las" => Media::Mesh,
+        "npy" | "npz" | "json" | "jsonl" | "h5ad" | "mat" | "nii" | "dcm" | "pdb" | "fasta" | "fa" | "smi" => {
+            Media::Data
+        }
+        "pth" | "pt" | "ckpt" | "onnx" | "h5" | "tflite" | "pkl" | "safetensors" | "caffemodel" | "pb" | "bin"
+        | "gguf" | "pickle" | "joblib" | "tar" => Media::Weights,
+        "yaml" | "yml" | "toml" | "cfg" | "ini" | "conf" => Media::Config,
+        _ => return None,
+    })
+}
+
+/// Files of a repository that can be inputs, the most fitting first.
+pub(crate) struct Samples<'t> {
+    by_media: BTreeMap<Media, Vec<(i32, &'t str)>>,
+}
+
+/// Folders that hold inputs to try.
+const INPUTS: [&str; 22] = [
+    "sample",
+    "samples",
+    "example",
+    "examples",
+    "demo",
+    "demos",
+    "input",
+    "inputs",
+    "test",
+    "tests",
+    "testdata",
+    "data",
+    "asset",
+    "assets",
+    "images",
+    "imgs",
+    "audio",
+    "resources",
+    "wavs",
+    "prompts",
+    "media",
+    "img",
+];
+
+/// Words of files that show something else: results, figures of a paper, decoration.
+const NOT_INPUTS: [&str; 37] = [
+    "logo",
+    "teaser",
+    "figure",
+    "fig",
+    "framework",
+    "architecture",
+    "arch",
+    "result",
+    "results",
+    "output",
+    "outputs",
+    "icon",
+    "icons",
+    "badge",
+    "banner",
+    "overview",
+    "pipeline",
+    "comparison",
+    "diagram",
+    "plot",
+    "screenshot",
+    "chart",
+    "static",
+    "paper",
+    "mask",
+    "masks",
+    "depth",
+    "gt",
+    "qr",
+    "wechat",
+    "loss",
+    "qrcode",
+    "favicon",
+    "grid",
+    "collage",
+    "montage",
+    "requirements",
+];
+
+impl<'t> Samples<'t> {
+    pub(crate) fn new(tree: &'t Tree) -> Self {
+        let mut by_media: BTreeMap<Media, Vec<(i32, &str)>> = BTreeMap::new();
+        for (path, file) in tree.iter() {
+            let Some(media) = media_of(path) else { continue };
+            if matches!(file.content, Content::LfsPointer | Content::Link(_) | Content::Submodule) || file.size == 0 {
+                continue;
+            }
+            if crate::documents::is_vendored(path)
+                || path.starts_with(".git")
+                || path.contains("/.git")
+                || path.chars().any(char::is_control)
+            {
+                continue;
+            }
+            by_media.entry(media).or_default().push((fitness(path, file.size, media), path));
+        }
+        for files in by_media.values_mut() {
+            files.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        }
+        Self { by_media }
+    }
+
+    /// The best file of a kind; one with the suffix of `like` and one near `folder` are preferred.
+    pub(crate) fn file(&self, media: Media, like: &str, folder: &str) -> Option<&'t str> {
+        let suffix = like.rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
+        let near = if folder.is_empty() { None } else { Some(format!("{folder}/")) };
+        self.by_media
+            .get(&media)?
+            .iter()
+            .filter(|(fitness, _)| *fitness > 0)
+            .max_by_key(|(fitness, path)| {
+                let alike = !suffix.is_empty() && path.to_ascii_lowercase().ends_with(&format!(".{suffix}"));
+                let near = near.as_ref().is_some_and(|near| path.starts_with(near));
+                (
+                    fitness + if alike { 12 } else { 0 } + if near { 10 } else { 0 },
+                    std::cmp::Reverse(path.len()),
+                    std::cmp::Reverse(*path),
+                )
+            })
+            .map(|(_, path)| *path)
+    }
+
+    /// The best folder with files of a kind.
+    pub(crate) fn folder(&self, media: Media, near: &str) -> Option<&'t str> {
+        let file = self.file(media, "", near)?;
+        file.rsplit_once('/').map(|(folder, _)| folder)
+    }
+
+    /// The only file with this name, wherever it is.
+    pub(crate) fn named(&self, name: &str) -> Option<&'t str> {
+        let media = media_of(name)?;
+        let mut found = self.by_media.get(&media)?.iter().filter(|(_, path)| path.rsplit('/').next() == Some(name));
+        let (_, path) = found.next()?;
+        found.next().is_none().then_some(*path)
+    }
+
+    /// The kind of input that the repository has samples of, where one stands out.
+    pub(crate) fn usual(&self) -> Option<Media> {
+        [Media::Image, Media::Audio, Media::Video]
+            .into_iter()
+            .filter_map(|media| {
+                Some((self.by_media.get(&media)?.iter().map(|(fitness, _)| *fitness).max()?, std::cmp::Reverse(media)))
+            })
+            .filter(|(fitness, _)| *fitness >= 30)
+            .max()
+            .map(|(_, media)| media.0)
+    }
+}
+
+/// How well a file serves as an input; 0 and less for one that does not.
+fn fitness(path: &str, size: u64, media: Media) -> i32 {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut fitness = 20;
+    let folders = tokens(folder);
+    let words = tokens(name.rsplit_once('.').map_or(name, |(stem, _)| stem));
+    if folders.iter().any(|word| INPUTS.contains(&word.as_str())) {
+        fitness += 15;
+    }
+    if words.iter().any(|word| INPUTS.contains(&word.as_str())) {
+        fitness += 6;
+    }
+    for word in folders.iter().chain(&words) {
+        if NOT_INPUTS.contains(&word.as_str()) {
+            fitness -= 14;
+        }
+    }
+    if folders.iter().any(|word| word == "doc" || word == "docs" || word == "site" || word == "web")
+        && media == Media::Image
+    {
+        fitness -= 8;
+    }
+    let limits = match media {
+        Media::Video => (10_000, 30_000_000),
+        Media::Audio => (2_000, 8_000_000),
+        Media::Weights => (10_000, u64::MAX),
+        Media::Image => (2_500, 6_000_000),
+        _ => (1, 5_000_000),
+    };
+    if size < limits.0 || size > limits.1 {
+        fitness -= 15;
+    }
+    let lower = name.to_ascii_lowercase();
+    let suffix = lower.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    match suffix {
+        "wav" | "jpg" | "jpeg" | "mp4" => fitness += 4,
+        "png" | "flac" => fitness += 3,
+        "mp3" => fitness += 1,
+        "tif" | "tiff" | "heic" | "ppm" | "pgm" => fitness -= 6,
+        _ => {}
+    }
+    if media == Media::Text && matches!(lower.as_str(), "requirements.txt" | "license.txt" | "cmakelists.txt") {
+        return 0;
+    }
+    fitness - i32::try_from(path.matches('/').count()).unwrap_or(10).min(10)
+}
+
+/// `path` as it is written from inside `workdir`.
+pub(crate) fn relative(path: &str, workdir: &str) -> String {
+    if workdir.is_empty() {
+        return path.to_owned();
+    }
+    if let Some(rest) = path.strip_prefix(workdir).and_then(|rest| rest.strip_prefix('/')) {
+        return rest.to_owned();
+    }
+    let here: Vec<&str> = workdir.split('/').collect();
+    let there: Vec<&str> = path.split('/').collect();
+    let shared = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", here.len() - shared);
+    up.chain(there.into_iter().skip(shared)).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::File;
+
+    fn tree(files: &[(&str, u64)]) -> Tree {
+        let mut tree = Tree::default();
+        for (path, size) in files {
+            tree.insert(*path, File { size: *size, content: Content::Opaque });
+        }
+        tree
+    }
+
+    #[test]
+    fn a_small_file_of_a_sample_folder_is_preferred() {
+        let tree = tree(&[
+            ("docs/logo.png", 9000),
+            ("samples/cat.jpg", 40_000),
+            ("a/b/huge.jpg", 90_000_000),
+            ("samples/cat_result.jpg", 40_000),
+        ]);
+        assert_eq!(Samples::new(&tree).file(Media::Image, "x", ""), Some("samples/cat.jpg"));
+        assert_eq!(Samples::new(&tree).folder(Media::Image, ""), Some("samples"));
+        assert_eq!(Samples::new(&tree).file(Media::Audio, "x", ""), None);
+    }
+
+    #[test]
+    fn a_name_that_is_unique_is_found() {
+        let tree = tree(&[("resources/ivan.jpg", 9000), ("a/x.jpg", 9000), ("b/x.jpg", 9000)]);
+        assert_eq!(Samples::new(&tree).named("ivan.jpg"), Some("resources/ivan.jpg"));
+        assert_eq!(Samples::new(&tree).named("x.jpg"), None);
+    }
+
+    #[test]
+    fn paths_are_written_from_the_working_folder() {
+        assert_eq!(relative("a/b.jpg", ""), "a/b.jpg");
+        assert_eq!(relative("a/b.jpg", "a"), "b.jpg");
+        assert_eq!(relative("a/b.jpg", "a/c/d"), "../../b.jpg");
+        assert_eq!(relative("x.jpg", "a/c"), "../../x.jpg");
+    }
+}

@@ -1,0 +1,280 @@
+//! A block of Python in a document in, a program that can be cut out of it out.
+//!
+//! Only blocks that are complete by themselves become programs: they parse, define what they use, leave no gap, and do
+//! something. Files they name are put where they look for them by commands of the setup.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::arguments::{Lack, is_placeholder};
+use super::names::{Names, names};
+use super::program::join;
+use super::samples::{Media, Samples, media_of};
+use super::shell::quote;
+use super::words::tokens;
+use crate::documents::{Block, BlockForm};
+use crate::python::{Module, Value, parse};
+use crate::{Snippet, Tree};
+
+/// A program found in a document.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) snippet: Snippet,
+    pub(crate) text: String,
+    pub(crate) names: Names,
+    pub(crate) module: Module,
+    pub(crate) setup: Vec<String>,
+    pub(crate) changes: Vec<String>,
+    pub(crate) lacks: Vec<Lack>,
+    pub(crate) at_hand: usize,
+}
+
+/// Reads the block as a program; `None` where it is none, or not complete.
+pub(crate) fn read(block: &Block, path: &str, document: &[&str], tree: &Tree, samples: &Samples<'_>) -> Option<Found> {
+    if !matches!(block.form, BlockForm::Fenced | BlockForm::Indented | BlockForm::Doctest) {
+        return None;
+    }
+    let language = block.language.as_str();
+    if !matches!(
+        language,
+        "" | "python" | "py" | "python3" | "pycon" | "python-repl" | "ipython" | "py3" | "pytb" | "text" | "default"
+    ) {
+        return None;
+    }
+    // Before anything is parsed: a program needs an import.
+    if !block.lines.iter().any(|line| is_import(line.text.trim_start().trim_start_matches(">>>").trim_start())) {
+        return None;
+    }
+    let (snippet, text) = cut_block(block, path, document)?;
+    let names = names(&text);
+    if !names.is_valid
+        || names.has_gap
+        || names.only_defines
+        || names.calls == 0
+        || !names.undefined.is_empty()
+        || names.statements == 0
+    {
+        return None;
+    }
+    if text.lines().any(|line| matches!(line.trim(), "..." | "# ..." | "#..." | "# etc." | "# …")) {
+        return None;
+    }
+    let module = parse(&text);
+    let mut found = Found { snippet, text, names, module, setup: vec![], changes: vec![], lacks: vec![], at_hand: 0 };
+    inputs(&mut found, tree, samples);
+    Some(found)
+}
+
+fn is_import(line: &str) -> bool {
+    line.starts_with("import ") || (line.starts_with("from ") && line.contains(" import"))
+}
+
+/// The lines to cut and the program they give.
+fn cut_block(block: &Block, path: &str, document: &[&str]) -> Option<(Snippet, String)> {
+    let filled: Vec<_> = block.lines.iter().filter(|line| !line.text.trim().is_empty()).collect();
+    let (first, last) = (filled.first()?.number, filled.last()?.number);
+    let mut indent: Option<usize> = None;
+    for line in &filled {
+        let source = document.get(line.number.checked_sub(1)?)?;
+        if !source.ends_with(line.text.as_str()) {
+            return None;
+        }
+        let columns = source.len() - source.trim_start_matches([' ', '\t']).len();
+        let outer = source.len() - line.text.len();
+        if outer > columns {
+            // Something other than white space stands before the code: a quotation.
+            return None;
+        }
+        indent = Some(indent.map_or(columns, |indent| indent.min(columns)));
+    }
+    let prompt = filled.iter().any(|line| line.text.trim_start().starts_with(">>>"));
+    let snippet = Snippet { path: path.to_owned(), first, last, indent: indent?, prompt, sha256: String::new() };
+    let text = cut(document, &snippet)?;
+    let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    Some((Snippet { sha256, ..snippet }, text))
+}
+
+/// Cuts a snippet's program out of the lines of its document.
+///
+/// Each line loses its first `indent` columns (fewer where it has fewer blanks). With prompts, only lines that begin
+/// with `>>>` or `...` are kept, without the prompt and the one blank after it. Lines end with `\n`.
+pub(crate) fn cut(document: &[&str], snippet: &Snippet) -> Option<String> {
+    let mut text = String::new();
+    for line in document.get(snippet.first.checked_sub(1)?..snippet.last)? {
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let line = line.get(snippet.indent.min(blanks)..)?;
+        if snippet.prompt {
+            let Some(rest) = line.strip_prefix(">>>").or_else(|| line.strip_prefix("...")) else { continue };
+            text.push_str(rest.strip_prefix(' ').unwrap_or(rest));
+        } else {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    Some(text)
+}
+
+/// Finds the files that the program reads, and how they come to where it looks for them.
+fn inputs(found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut read: Vec<String> = Vec::new();
+    for call in &found.module.calls {
+        let writes = tokens(call.method()).iter().any(|word| {
+            matches!(
+                word.as_str(),
+                "save"
+                    | "imsave"
+                    | "imwrite"
+                    | "write"
+                    | "savefig"
+                    | "export"
+                    | "dump"
+                    | "tofile"
+                    | "savetxt"
+                    | "makedirs"
+                    | "mkdir"
+                    | "download"
+                    | "print"
+                    | "urlretrieve"
+            )
+        }) || call
+            .argument(1, "mode")
+            .and_then(Value::text)
+            .is_some_and(|mode| mode.len() <= 3 && mode.starts_with(['w', 'a', 'x']));
+        let named = call.keywords.iter().map(|(name, value)| (name.as_str(), value));
+        for (name, value) in call.arguments.iter().map(|value| ("", value)).chain(named) {
+            let output = writes
+                || tokens(name).iter().any(|word| {
+                    matches!(word.as_str(), "out" | "output" | "save" | "dest" | "target" | "filename_out")
+                });
+            for text in texts(value) {
+                if seen.insert(text.to_owned()) && !output {
+                    read.push(text.to_owned());
+                }
+            }
+        }
+    }
+    for (name, value) in &found.module.assignments {
+        let output = tokens(name)
+            .iter()
+            .any(|word| matches!(word.as_str(), "out" | "output" | "save" | "dest" | "target" | "result"));
+        for text in texts(value) {
+            if seen.insert(text.to_owned()) && !output {
+                read.push(text.to_owned());
+            }
+        }
+    }
+    for text in read {
+        input(&text, found, tree, samples);
+    }
+    if ["api_key", "API_KEY", "access_token=", "auth_token", "apikey"].iter().any(|word| found.text.contains(word)) {
+        found.lacks.push(Lack::Secret("api key".to_owned()));
+    }
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Text(text) => vec![text.as_str()],
+        Value::List(items) => items.iter().filter_map(Value::text).collect(),
+        _ => vec![],
+    }
+}
+
+fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
+    if text.contains("://") {
+        return;
+    }
+    let media = media_of(text).filter(|_| {
+        text.len() < 200
+            && !text.contains(['\n', '*', '{', '%'])
+            && !text.ends_with(' ')
+            && text.rsplit('/').next().is_some_and(|name| !name.starts_with('.'))
+    });
+    let path = join("", text.trim_start_matches("./")).filter(|path| !path.is_empty());
+    if path.as_ref().is_some_and(|path| tree.contains(path) || (text.contains('/') && tree.contains_folder(path))) {
+        found.at_hand += 1;
+        return;
+    }
+    let Some(media) = media else {
+        let lower = text.to_ascii_lowercase();
+        let whole =
+            text.starts_with('<') && text.ends_with('>') && text.contains(['_', ' ', '-']) && !text.starts_with("<|");
+        if lower.contains("path/to")
+            || lower.contains("/path") && is_placeholder(text)
+            || lower.starts_with("your")
+            || lower.contains("your_")
+            || whole
+        {
+            found.lacks.push(Lack::Value(text.to_owned()));
+        }
+        return;
+    };
+    let source = samples.named(text.rsplit('/').next().unwrap_or(text)).or_else(|| match media {
+        Media::Weights | Media::Config | Media::Data => None,
+        media => samples.file(media, text, ""),
+    });
+    match (source, path) {
+        (Some(source), Some(path)) => {
+            if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !tree.contains_folder(folder)) {
+                found.setup.push(format!("mkdir -p {}", quote(folder)));
+            }
+            found.setup.push(format!("cp {} {}", quote(source), quote(&path)));
+            found.changes.push(format!("`{source}` copied to `{path}`, which the program reads"));
+            found.at_hand += 1;
+        }
+        _ if media == Media::Weights => found.lacks.push(Lack::Weights(text.to_owned())),
+        _ => found.lacks.push(Lack::Input(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::blocks;
+    use crate::{Content, File};
+
+    fn snippets(path: &str, document: &str) -> Vec<Found> {
+        let mut tree = Tree::default();
+        tree.insert("resources/ivan.jpg", File { size: 50_000, content: Content::Opaque });
+        let samples = Samples::new(&tree);
+        let lines: Vec<&str> = document.lines().collect();
+        blocks(path, document).iter().filter_map(|block| read(block, path, &lines, &tree, &samples)).collect()
+    }
+
+    #[test]
+    fn a_snippet_is_cut_by_lines_and_its_inputs_are_copied() {
+        let found =
+            snippets("README.md", "1. x\n\n   ```python\n   from a import b\n\n   print(b('ivan.jpg'))\n   ```\n");
+        let [found] = found.as_slice() else { panic!("one snippet, not {found:?}") };
+        assert_eq!(found.text, "from a import b\n\nprint(b('ivan.jpg'))\n");
+        assert_eq!((found.snippet.first, found.snippet.last, found.snippet.indent), (4, 6, 3));
+        assert_eq!(found.setup, ["cp resources/ivan.jpg ivan.jpg"]);
+    }
+
+    #[test]
+    fn prompts_and_output_are_cut_away() {
+        let found =
+            snippets("README.rst", "Use::\n\n    >>> import a\n    >>> for x in a.b():\n    ...     print(x)\n    1\n");
+        assert_eq!(found.first().map(|found| found.text.as_str()), Some("import a\nfor x in a.b():\n    print(x)\n"));
+    }
+
+    #[test]
+    fn what_is_not_complete_is_no_program() {
+        for code in [
+            "import a\na.f(image)",
+            "import a\n...\na.f()",
+            "import a\na.f(<x>)",
+            "x = 1\nprint(x)",
+            "import a\ndef f(): pass",
+            "import a\nx = a.b",
+        ] {
+            assert_eq!(snippets("README.md", &format!("```python\n{code}\n```\n")).len(), 0, "{code}");
+        }
+    }
+
+    #[test]
+    fn code_in_a_quotation_cannot_be_cut() {
+        assert_eq!(snippets("README.md", "> ```python\n> import a\n> a.f()\n> ```\n").len(), 0);
+    }
+}

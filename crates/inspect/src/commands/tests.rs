@@ -1,0 +1,1 @@
+//! Cases that go through all steps.
