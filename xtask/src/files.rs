@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::interrupt;
+
 /// How often a waiting process looks whether a lock is free.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
@@ -105,7 +107,9 @@ impl Lock {
         let end = Instant::now() + limit;
         loop {
             match Self::acquire(path) {
-                Err(LockError::Held { .. }) if Instant::now() < end => std::thread::sleep(LOCK_POLL),
+                Err(LockError::Held { .. }) if Instant::now() < end && !interrupt::requested() => {
+                    std::thread::sleep(LOCK_POLL);
+                }
                 other => return other,
             }
         }

@@ -127,11 +127,7 @@ pub(crate) fn init_bare(path: &Path) -> Result<(), GitError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| failed("init", &error))?;
     }
-    local(
-        None,
-        ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--"].map(OsStr::new),
-        Some(path),
-    )?;
+    local(None, ["init", "--quiet", "--bare", "--template=", "--"].map(OsStr::new), Some(path))?;
     Ok(())
 }
 
@@ -213,8 +209,7 @@ pub(crate) fn remember(git_dir: &Path, name: &str, hash: &str) -> Result<(), Git
 }
 
 fn fetch(git_dir: &Path, arguments: &[&str]) -> Result<(), GitError> {
-    let mut all = vec!["fetch".to_owned(), "--quiet".to_owned(), "--no-write-fetch-head".to_owned()];
-    all.push("--no-recurse-submodules".to_owned());
+    let mut all = ["fetch", "--quiet", "--no-recurse-submodules"].map(str::to_owned).to_vec();
     all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     remote(Some(git_dir), &all, FETCH_LIMIT)?;
     Ok(())
@@ -288,7 +283,7 @@ pub(crate) fn stand_in(from: StandInFrom<'_>, destination: &Path) -> Result<Stan
     let fresh =
         tempfile::Builder::new().prefix(".source-").tempdir_in(parent).map_err(|error| failed("init", &error))?;
     // World-readable whatever the umask: a container's user reads it.
-    let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=source", "--shared=0644", "--"];
+    let init = ["init", "--quiet", "--bare", "--template=", "--shared=0644", "--"];
     local(None, init.map(OsStr::new), Some(fresh.path()))?;
     fs::set_permissions(fresh.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .map_err(|error| failed("init", &error))?;
@@ -297,8 +292,7 @@ pub(crate) fn stand_in(from: StandInFrom<'_>, destination: &Path) -> Result<Stan
     }
     let source = git_dir.canonicalize().map_err(|error| failed("fetch", &error))?;
     let refspec = format!("{hash}:{name}");
-    let fetch =
-        ["fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-tags", "--depth=1", "--"];
+    let fetch = ["fetch", "--quiet", "--no-recurse-submodules", "--no-tags", "--depth=1", "--"];
     let mut arguments: Vec<&OsStr> = fetch.iter().map(OsStr::new).collect();
     arguments.extend([source.as_os_str(), OsStr::new(&refspec)]);
     // The far side is git again, and does not get our `-c` options: it reads them from a file.
@@ -308,10 +302,15 @@ pub(crate) fn stand_in(from: StandInFrom<'_>, destination: &Path) -> Result<Stan
     let options = ["-c", "fetch.unpackLimit=1", "-c", "protocol.version=2", "--git-dir"].map(OsStr::new);
     let before: Vec<&OsStr> = options.into_iter().chain([fresh.path().as_os_str()]).collect();
     run(&base(&before, &arguments).on_local_files().env("GIT_CONFIG_GLOBAL", &settings))?;
+    local(Some(fresh.path()), ["symbolic-ref", "HEAD", name].map(OsStr::new), None)?;
+    // It names the place of the fetch, and would differ from run to run.
+    let _ = fs::remove_file(fresh.path().join("FETCH_HEAD"));
     if destination.exists() {
         fs::remove_dir_all(destination).map_err(|error| failed("init", &error))?;
     }
-    fs::rename(fresh.keep(), destination).map_err(|error| failed("init", &error))?;
+    fs::rename(fresh.path(), destination).map_err(|error| failed("init", &error))?;
+    // Moved away: there is nothing left to remove.
+    let _ = fresh.keep();
     Ok(answer)
 }
 
@@ -582,9 +581,16 @@ fn classify(command: &str, stderr: &str) -> GitError {
     GitError::Failed { command: command.to_owned(), message: last }
 }
 
-/// The line of a complaint that says most: the first `fatal:` or `error:`, else the last line.
+/// The line of a complaint that says most: the first `fatal:` or `error:` that names a cause, else the last line.
 fn last_words(stderr: &str) -> String {
-    let lines = || stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    // ssh: Could not resolve hostname mirror.example: Name or service not known
+    // fatal: Could not read from remote repository.
+    let says_nothing =
+        ["Could not read from remote repository", "Please make sure you have", "and the repository exists"];
+    let lines = || {
+        let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.filter(|line| !says_nothing.iter().any(|words| line.contains(words)))
+    };
     let line = lines()
         .find_map(|line| line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")))
         .or_else(|| lines().next_back())
@@ -636,6 +642,17 @@ mod tests {
         );
         check("fatal: write error: No space left on device", "DiskFull");
         check("fatal: something new", "Failed");
+    }
+
+    #[test]
+    fn the_line_that_names_the_cause_is_shown() {
+        let stderr = "ssh: Could not resolve hostname mirror.example: Name or service not known\n\
+            fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n";
+        let error = classify("fetch", stderr).to_string();
+        assert!(
+            error.ends_with("ssh: Could not resolve hostname mirror.example: Name or service not known"),
+            "{error}"
+        );
     }
 
     #[test]

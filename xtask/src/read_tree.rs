@@ -29,8 +29,8 @@ const MIB: u64 = 1 << 20;
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 /// Sizes that LFS pointers have: three short lines with a hash and a size.
 const LFS_POINTER_SIZES: std::ops::RangeInclusive<u64> = 100..=200;
-/// Files beside which a second thread pays for its start.
-const PARALLEL_FROM: usize = 64;
+/// From so many files or bytes on, a second thread pays for its start.
+const PARALLEL_FROM: (usize, u64) = (64, MIB);
 
 /// What came out of a folder.
 #[derive(Debug, Default)]
@@ -348,18 +348,17 @@ enum Found {
 
 /// Reads the wanted files, with a second thread where there are many. In the order of `files`.
 fn read_all(files: &[Wanted]) -> Vec<(&Wanted, io::Result<Found>)> {
-    if files.len() < PARALLEL_FROM {
-        let mut buffer = Vec::new();
-        return files.iter().map(|file| (file, read_one(file, &mut buffer))).collect();
+    let bytes: u64 = files.iter().map(|file| file.size).sum();
+    if files.len() < 2 || (files.len() < PARALLEL_FROM.0 && bytes < PARALLEL_FROM.1) {
+        return files.iter().map(|file| (file, read_one(file))).collect();
     }
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = Vec::with_capacity(files.len() / 2);
-        let mut buffer = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(file) = files.get(index) else { return found };
-            found.push((index, read_one(file, &mut buffer)));
+            found.push((index, read_one(file)));
         }
     };
     let mut found = std::thread::scope(|scope| {
@@ -375,11 +374,11 @@ fn read_all(files: &[Wanted]) -> Vec<(&Wanted, io::Result<Found>)> {
     files.iter().zip(found.into_iter().map(|(_, content)| content)).collect()
 }
 
-fn read_one(file: &Wanted, buffer: &mut Vec<u8>) -> io::Result<Found> {
-    buffer.clear();
-    buffer.reserve(usize::try_from(file.size).unwrap_or(0) + 1);
+fn read_one(file: &Wanted) -> io::Result<Found> {
+    // One byte more than needed, so that the end shows without growing.
+    let mut buffer = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0) + 1);
     // The size was asked a moment ago: a file that has grown since is not read without end.
-    DiskFile::open(&file.disk)?.take(file.size.max(1)).read_to_end(buffer)?;
+    DiskFile::open(&file.disk)?.take(file.size).read_to_end(&mut buffer)?;
     if buffer.starts_with(LFS_POINTER) {
         return Ok(Found::Content(Content::LfsPointer));
     }
@@ -389,30 +388,35 @@ fn read_one(file: &Wanted, buffer: &mut Vec<u8>) -> io::Result<Found> {
         _ => {}
     }
     Ok(match decode(buffer) {
-        Some(text) => Found::Content(Content::Text(text)),
-        None => Found::NotText(looks_like(buffer)),
+        Ok(text) => Found::Content(Content::Text(text)),
+        Err(bytes) => Found::NotText(looks_like(&bytes)),
     })
 }
 
-/// Text out of bytes: UTF-8 with or without its mark, UTF-16 with its mark, else Latin-1; `None` where the bytes are no
-/// text at all.
-fn decode(bytes: &[u8]) -> Option<String> {
+/// Text out of bytes: UTF-8 with or without its mark, UTF-16 with its mark, else Latin-1; the bytes again where they are
+/// no text at all.
+fn decode(bytes: Vec<u8>) -> Result<String, Vec<u8>> {
     if let Some(rest) = bytes.strip_prefix(b"\xff\xfe") {
-        return utf16(rest, u16::from_le_bytes);
+        return utf16(rest, u16::from_le_bytes).ok_or(bytes);
     }
     if let Some(rest) = bytes.strip_prefix(b"\xfe\xff") {
-        return utf16(rest, u16::from_be_bytes);
+        return utf16(rest, u16::from_be_bytes).ok_or(bytes);
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // Text has no NUL; images, archives and weights have one within their first lines.
     if bytes.contains(&0) {
-        return None;
+        return Err(bytes);
     }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Some(text.to_owned());
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
+        Err(error) => {
+            let bytes = error.into_bytes();
+            let control = bytes.iter().filter(|byte| **byte < 0x20 && !b"\t\n\r\x0b\x0c\x1b".contains(byte)).count();
+            if control * 100 > bytes.len() {
+                return Err(bytes);
+            }
+            Ok(bytes.iter().map(|byte| char::from(*byte)).collect())
+        }
     }
-    let control = bytes.iter().filter(|byte| **byte < 0x20 && !b"\t\n\r\x0b\x0c\x1b".contains(byte)).count();
-    (control * 100 <= bytes.len()).then(|| bytes.iter().map(|byte| char::from(*byte)).collect())
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {

@@ -397,10 +397,15 @@ fn work_tree(git_dir: &Path, hash: &str, means: &Means<'_>, url: &str) -> Result
     fs::create_dir_all(&trees).map_err(io)?;
     let fresh = tempfile::Builder::new().prefix(".tree-").tempdir_in(&trees).map_err(io)?;
     git::export(git_dir, hash, fresh.path()).map_err(|error| from_git(error, url))?;
-    match fs::rename(fresh.keep(), &root) {
+    match fs::rename(fresh.path(), &root) {
+        Ok(()) => {
+            // Moved away: there is nothing left to remove.
+            let _ = fresh.keep();
+            Ok(root)
+        }
         // Another run, on another name of the same commit, was faster.
         Err(_) if root.is_dir() => Ok(root),
-        other => other.map(|()| root).map_err(io),
+        Err(error) => Err(io(error)),
     }
 }
 
@@ -589,6 +594,13 @@ fn from_git(error: GitError, url: &str) -> SourceError {
             why: error.to_string(),
             hint: "check the network and try again; a checkout at hand works without: `--source DIR`".to_owned(),
         },
+        GitError::Failed { command, message } if matches!(command.as_str(), "ls-remote" | "fetch") => {
+            SourceError::Unreachable {
+                url,
+                why: format!("`git {command}` says: {message}"),
+                hint: "check the URL and the network; a checkout at hand works without: `--source DIR`".to_owned(),
+            }
+        }
         error @ GitError::Failed { .. } => SourceError::Io { what: url, why: error.to_string() },
     }
 }

@@ -66,12 +66,14 @@ class Links(html.parser.HTMLParser):
             "url": plain,
             "hashes": {algorithm: digest} if digest else {},
             "yanked": "data-yanked" in attributes,
+            # Not in the specification of this form; some mirrors say it.
+            "upload-time": attributes.get("data-upload-time"),
         })
 
 
 def listing(session, indexes, name):
     """All files of a project, of the first index that has it."""
-    trouble = None
+    trouble = None if indexes else "pip is configured to ask no index"
     for index in indexes:
         page = urljoin(index.rstrip("/") + "/", name + "/")
         try:

@@ -172,7 +172,10 @@ fn branches_tags_and_hashes_are_found() {
     check(format!("{url}@heads/main"), &first);
     assert_eq!(check(format!("{url}/tree/feature/x/some/folder"), &second), Some("some/folder".to_owned()));
     assert_eq!(check(format!("{url}/tree/feature/x"), &second), None);
-    // A shortened hash that no cache knows.
+    // A shortened hash that no cache knows, with a server that can leave files away and one that cannot.
+    let source = Cache::new().get(&format!("{url}@{}", &second[..9]), None).unwrap().source;
+    assert_eq!(source.commit.as_ref(), Some(&second));
+    git(&upstream, "config uploadpack.allowFilter true");
     let source = Cache::new().get(&format!("{url}@{}", &second[..9]), None).unwrap().source;
     assert_eq!(source.commit, Some(second));
     refused(cache.get(&format!("{url}@feature/y"), None), "Input", "no branch, tag or commit `feature/y`");
@@ -630,4 +633,32 @@ fn what_the_index_does_not_have_is_told_apart_from_an_index_that_is_silent() {
         "could not tell",
     );
     refused(Cache::new().get_with("a/b", Some("pypi:demo-pkg"), false, None), "CouldNotTell", "takes a container");
+}
+
+#[test]
+fn an_sdist_is_fetched_in_a_container_where_there_is_an_engine() {
+    let found = crate::engine::Engine::detect(None).ok().and_then(|engine| {
+        let images = ["python:3.12-slim-bookworm", "python:3.11-slim-bookworm", "python:3.9-slim-bookworm"];
+        let image = images.into_iter().find(|image| engine.image_exists(image).unwrap_or(false))?;
+        Some((engine, image))
+    });
+    let Some((engine, image)) = found else {
+        assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine with an image was promised");
+        anstream::eprintln!("skipped: no engine, or no image with Python");
+        return;
+    };
+    let python = in_container(&engine, image);
+    let cache = Cache::new();
+    let source = Some("pypi:webrtcvad==2.0.10");
+    let Obtained { source, tree, .. } = match cache.get_with("wiseman/py-webrtcvad", source, false, Some(&python)) {
+        Ok(obtained) => obtained,
+        // An engine without a network says nothing about us.
+        Err(error @ SourceError::Sdist(SdistError::Network { .. })) => return anstream::eprintln!("skipped: {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    // The index never changes a file.
+    assert_eq!(source.sdist.unwrap().sha256, "f1bed2fb25b63fb7b1a55d64090c993c9c9167b28485ae0bcdd81cf6ede96aea");
+    assert!(tree.contains("setup.py") && tree.contains("cbits/pywebrtcvad.c"));
+    let missing = cache.get_with("a/b", Some("pypi:webrtcvad==99"), false, Some(&python));
+    refused(missing, "Input", "the newest are 2.0.10");
 }
