@@ -3,13 +3,20 @@
 //! Pure: no file, process, network, clock or environment is touched, and the same tree gives the same facts.
 //! Foreign input never fails this stage: what cannot be read becomes a [`Finding`] beside the facts.
 
+mod assemble;
 mod commands;
-mod documents;
 mod declared;
+mod documents;
 mod facts;
+#[cfg(test)]
+mod fixture;
+mod gpu;
 pub mod python;
+mod stated;
 mod tree;
+mod weights;
 
+pub use assemble::inspect;
 pub use facts::{
     Action, Candidate, Command, Evidence, Facts, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
     PythonClaim, Requirement, Scope, Snippet, Stated, StatedValue, Strength, Weights,

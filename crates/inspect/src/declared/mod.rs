@@ -4,7 +4,7 @@
 //! and no reader follows a path out of the tree.
 
 pub(crate) mod conda;
-mod files;
+pub(crate) mod files;
 mod layout;
 mod locks;
 mod pipfile;
@@ -22,6 +22,7 @@ use pep440_rs::VersionSpecifiers;
 use crate::facts::{Evidence, Finding, Form, Project, PythonClaim, Requirement, Scope, Strength};
 use crate::tree::{Content, Tree};
 use layout::Layout;
+pub(crate) use pyproject::span_of_minors;
 use requirements::{Entry, Wanted};
 
 /// What the files of a repository declare: requirements in the order of weight of their files, projects with the root's
