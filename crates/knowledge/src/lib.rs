@@ -1,1 +1,38 @@
-//! placeholder
+//! The notes and tables of `knowledge/`, compiled in. In: nothing; out: the knowledge base. Reads no file at run time.
+//!
+//! The build script has parsed every note, so that a bad one fails the build with its line.
+
+use std::sync::LazyLock;
+
+use include_dir::{Dir, include_dir};
+use repro_core::{KnowledgeBase, is_note};
+
+static KNOWLEDGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../knowledge");
+
+static BASE: LazyLock<KnowledgeBase> = LazyLock::new(|| KnowledgeBase::from_texts(texts()).0);
+
+/// The knowledge base that this program was built with.
+pub fn base() -> &'static KnowledgeBase {
+    &BASE
+}
+
+/// The notes that this program was built with: path below `knowledge/` and text, in the order of their paths.
+pub fn texts() -> Vec<(&'static str, &'static str)> {
+    let mut texts: Vec<(&str, &str)> = Vec::new();
+    collect(&KNOWLEDGE, &mut texts);
+    texts.sort_unstable();
+    texts
+}
+
+fn collect(folder: &'static Dir<'static>, texts: &mut Vec<(&'static str, &'static str)>) {
+    for file in folder.files() {
+        if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8())
+            && is_note(path)
+        {
+            texts.push((path, text));
+        }
+    }
+    for folder in folder.dirs() {
+        collect(folder, texts);
+    }
+}

@@ -1,0 +1,65 @@
+//! Checks across notes. In: the base, the notes' texts, and logs in which nothing is wrong; out: findings.
+
+use std::collections::BTreeMap;
+
+use repro_note::lint::lint_note;
+use repro_note::{Finding, Note};
+
+use crate::base::{KnowledgeBase, full_id, is_note};
+use crate::context::Context;
+use crate::diagnose::Diagnosis;
+
+/// Reads and checks all notes: what parsing finds, what each note allows on its own, and what only all together show.
+/// `texts` are pairs of the path below `knowledge/` and the text; those under `healthy/` are logs that no pattern may hit.
+pub fn lint_all(texts: &BTreeMap<String, String>) -> Vec<Finding> {
+    let (base, mut findings) = KnowledgeBase::from_texts(texts);
+    let text_of = |note: &Note| texts.get(&note.path).map_or("", String::as_str);
+    let mut named: BTreeMap<&str, &Note> = BTreeMap::new();
+    for note in base.notes() {
+        findings.extend(lint_note(note, text_of(note)));
+        if note.path.starts_with("libraries/")
+            && let Some(other) = named.insert(&note.name, note)
+        {
+            let message = format!("`{}` and `{}` have one name", other.path, note.path);
+            findings.push(Finding::new("duplicate-id", &note.path, text_of(note), 0..0, message));
+        }
+    }
+    for note in base.notes() {
+        for pitfall in note.pitfalls.iter().filter(|pitfall| !pitfall.block.retired) {
+            let id = full_id(note, pitfall);
+            for log in &pitfall.logs {
+                let diagnoses = base.matches(&log.text, &Context::default());
+                findings.extend(ambiguity(&id, &diagnoses).map(|(message, hint)| {
+                    Finding::new("pattern-ambiguous", &note.path, text_of(note), log.span.clone(), message).with_hint(hint)
+                }));
+            }
+        }
+    }
+    for (path, text) in texts.iter().filter(|(path, _)| path.starts_with("healthy/") && !is_note(path)) {
+        for diagnosis in base.diagnose(text, &Context::default()) {
+            let message = format!("`{}` hits line {} of a healthy log: {}", diagnosis.pitfall, diagnosis.line, diagnosis.excerpt);
+            let start = text.split_inclusive('\n').take(diagnosis.line.saturating_sub(1)).map(str::len).sum::<usize>();
+            let finding = Finding::new("pattern-hits-healthy", path, text, start..start, message);
+            findings.push(finding.with_hint("tighten the pattern, or rule this text out with `not`"));
+        }
+    }
+    findings.sort_by(|a, b| (&a.path, a.position).cmp(&(&b.path, b.position)));
+    findings
+}
+
+/// What is wrong with the matches on a pitfall's own sample: it must come first, or share the first one's fix.
+fn ambiguity(id: &str, matches: &[Diagnosis]) -> Option<(String, String)> {
+    let own = matches.iter().find(|diagnosis| diagnosis.pitfall == id);
+    match (matches.first(), own) {
+        (Some(first), _) if first.pitfall == id => None,
+        (Some(first), Some(own)) if first.fix == own.fix => None,
+        (Some(first), Some(_)) => Some((
+            format!("the sample of `{id}` is first taken for `{}`, which has another fix", first.pitfall),
+            "tighten the other pattern, or rank it `family` or `last`".to_owned(),
+        )),
+        (_, _) => Some((
+            format!("the sample of `{id}` does not lead to it"),
+            "check its patterns, and the placeholders of its fixes against the tables".to_owned(),
+        )),
+    }
+}

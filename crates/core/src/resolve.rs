@@ -1,0 +1,140 @@
+//! From a pitfall's fixes to edits. In: fixes, what is known of the program, the captured groups of a pattern; out: the
+//! edits of the first fix whose conditions hold and whose placeholders can be filled in.
+
+use std::collections::BTreeMap;
+
+use pep440_rs::Version;
+use repro_note::{Edit, Fix, Strings, template};
+
+use crate::base::KnowledgeBase;
+use crate::context::{Context, is_within};
+
+/// Named groups of a pattern that matched, as the log has them.
+pub(crate) type Captures = BTreeMap<String, String>;
+
+/// The edits of the first fix that applies. `library` are the distributions that the note is about.
+pub(crate) fn edits(
+    base: &KnowledgeBase,
+    fixes: &[Fix],
+    library: &[String],
+    context: &Context,
+    captures: &Captures,
+) -> Option<Vec<Edit>> {
+    let fitting = fixes.iter().filter(|fix| context.holds(&fix.when, library, false));
+    fitting.filter_map(|fix| edits_of(base, fix, context, captures)).next()
+}
+
+fn edits_of(base: &KnowledgeBase, fix: &Fix, context: &Context, captures: &Captures) -> Option<Vec<Edit>> {
+    let capture = |name: &str| captures.get(name).cloned();
+    let table = |name: &str, value: &str| lookup(base, name, value, context, captures);
+    let fill = |text: &String| template::fill(text, &capture, &table);
+    let mut edits = Vec::new();
+    if let Some(apt) = &fix.apt {
+        let mut packages: Vec<String> = Vec::new();
+        for filled in apt.on(context.release()).iter().map(fill) {
+            // A table may answer with several packages.
+            for package in filled?.split_whitespace() {
+                if !packages.iter().any(|known| known == package) {
+                    packages.push(package.to_owned());
+                }
+            }
+        }
+        edits.push(Edit::Apt(packages));
+    }
+    let lists: [(&Strings, fn(String) -> Edit); 9] = [
+        (&fix.pip_remove, Edit::PipRemove),
+        (&fix.pip_pin, Edit::PipPin),
+        (&fix.pip_add, Edit::PipAdd),
+        (&fix.pip_flag, Edit::PipFlag),
+        (&fix.env, Edit::Env),
+        (&fix.run_flag, Edit::RunFlag),
+        (&fix.order, Edit::Order),
+        (&fix.command, Edit::Command),
+        (&fix.upstream_patch, Edit::UpstreamPatch),
+    ];
+    for (list, edit) in lists {
+        for text in &list.0 {
+            edits.push(edit(fill(text)?));
+        }
+    }
+    if let Some(image) = &fix.base_image {
+        edits.push(Edit::BaseImage(fill(image)?));
+    }
+    Some(edits)
+}
+
+/// What the table `name` says about `value`. Only plain words come out.
+fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, captures: &Captures) -> Option<String> {
+    let tables = base.tables();
+    let release = context.release();
+    let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
+    match name {
+        "shared_object" => tables.packages_of_shared_object(value, release).and_then(words),
+        "header" => tables.packages_of_header(value, release).and_then(words),
+        "command" => tables.packages_of_command(value, release).and_then(words),
+        "apt_rename" => tables.apt_rename(value, release.unwrap_or("trixie")).and_then(|new| words(new.to_vec())),
+        "distribution" => distribution(base, value, context),
+        "torchvision" => tables.torch_companions(value)?.0.map(str::to_owned),
+        "torchaudio" => tables.torch_companions(value)?.1.map(str::to_owned),
+        "torch_image" => {
+            // The newest Python but one: libraries of that time had wheels for it.
+            let pythons = tables.pythons_of_torch(value);
+            let chosen = pythons.get(pythons.len().checked_sub(2)?)?;
+            tables.slim_tag(chosen, release)
+        }
+        "nearest" => nearest(captures.get("version")?, value),
+        _ => None,
+    }
+}
+
+/// The distribution to install for a module that is missing: out of the tables and notes, else the module's own name
+/// where that may well be one.
+fn distribution(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
+    let top = module.split('.').next().unwrap_or(module);
+    if context.repository_modules.iter().any(|local| is_within(module, local) || local == top) {
+        return None;
+    }
+    let python = context.python.as_deref().unwrap_or("3.11");
+    if module.contains('.') {
+        // The parent was found, so only a distribution that shares the parent's namespace can bring the rest.
+        return base.distribution_of_dotted_import(module).map(str::to_owned);
+    }
+    if let Some(known) = base.distribution_of_import(module) {
+        return Some(known.to_owned());
+    }
+    let plausible = module.len() > 2
+        && module.starts_with(|c: char| c.is_ascii_alphabetic())
+        && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !base.tables().is_stdlib(module, python)
+        && !base.tables().is_local_name(module)
+        && base.tables().distribution_of_import(module).is_none();
+    plausible.then(|| module.to_ascii_lowercase().replace('_', "-"))
+}
+
+/// Of the versions that exist (`1.0, 1.1, 2.0`), the highest that is not above the wanted one, else the lowest.
+fn nearest(wanted: &str, available: &str) -> Option<String> {
+    let plain = wanted.split('+').next().unwrap_or(wanted);
+    let wanted: Version = plain.parse().ok()?;
+    let mut versions: Vec<(Version, &str)> = available
+        .split(',')
+        .map(str::trim)
+        .filter_map(|text| Some((text.parse::<Version>().ok()?, text)))
+        .filter(|(version, _)| !version.any_prerelease())
+        .collect();
+    versions.sort();
+    let below = versions.iter().rfind(|(version, _)| *version <= wanted);
+    below.or_else(|| versions.first()).map(|(_, text)| (*text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_version_is_the_highest_not_above_the_wanted_one() {
+        assert_eq!(nearest("1.13.1", "1.0, 1.13.0, 2.0").as_deref(), Some("1.13.0"));
+        assert_eq!(nearest("0.9", "1.0, 1.1").as_deref(), Some("1.0"));
+        assert_eq!(nearest("2.1.0+cu118", "2.0.1, 2.1.0, 2.2.0rc1").as_deref(), Some("2.1.0"));
+        assert_eq!(nearest("1.0", "none"), None);
+    }
+}

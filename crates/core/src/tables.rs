@@ -1,0 +1,190 @@
+//! The tables of `knowledge/matrices`, joined, with the questions the stages ask of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::{Span, ToSpan};
+use pep440_rs::Version;
+use repro_note::{AptRename, Breaking, Matrix, Packages, PythonRelease, SlimTags, StandardLibrary, TorchRelease};
+
+/// Months after which a new Python has wheels of most libraries.
+const MONTHS_UNTIL_WHEELS: i32 = 10;
+
+/// All tables in one value.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    pub(crate) imports: BTreeMap<String, String>,
+    pub(crate) python: Vec<PythonRelease>,
+    slim: Vec<SlimTags>,
+    pub(crate) torch: Vec<TorchRelease>,
+    breaking: Vec<Breaking>,
+    apt_renames: BTreeMap<String, AptRename>,
+    pub(crate) shared_objects: BTreeMap<String, Packages>,
+    pub(crate) headers: BTreeMap<String, Packages>,
+    pub(crate) commands: BTreeMap<String, Packages>,
+    stdlib: StandardLibrary,
+    stdlib_always: BTreeSet<String>,
+    pub(crate) local_modules: BTreeSet<String>,
+}
+
+impl Tables {
+    /// Joins the tables of one block with those read before.
+    pub(crate) fn join(&mut self, matrix: Matrix) {
+        self.imports.extend(matrix.imports);
+        self.python.extend(matrix.python);
+        self.slim.extend(matrix.slim);
+        self.torch.extend(matrix.torch);
+        self.breaking.extend(matrix.breaking);
+        self.apt_renames.extend(matrix.apt_renames);
+        self.shared_objects.extend(matrix.shared_objects);
+        self.headers.extend(matrix.headers);
+        self.commands.extend(matrix.commands);
+        self.local_modules.extend(matrix.local_modules);
+        if let Some(stdlib) = matrix.stdlib {
+            self.stdlib_always.extend(stdlib.always.iter().cloned());
+            self.stdlib = stdlib;
+        }
+    }
+
+    /// The distribution that brings this module, by its longest dotted prefix in the table.
+    pub fn distribution_of_import(&self, module: &str) -> Option<&str> {
+        longest_prefix(&self.imports, module).map(|(_, distribution)| distribution.as_str())
+    }
+
+    /// The newest minor release of Python that most libraries had wheels for on `date`: the one that was at least ten
+    /// months old. The newest known one for a date behind the table's end.
+    pub fn python_current_at(&self, date: Date) -> &str {
+        let span: Span = MONTHS_UNTIL_WHEELS.months();
+        let settled = |release: &&PythonRelease| {
+            release.released.is_some_and(|released| released.checked_add(span).is_ok_and(|settled| settled <= date))
+        };
+        let newest = self.python.iter().filter(settled).max_by_key(|release| release.released);
+        newest.or_else(|| self.python.first()).map_or("3.11", |release| &release.version)
+    }
+
+    /// All minor releases of Python that the table knows, oldest first.
+    pub fn pythons(&self) -> impl Iterator<Item = &PythonRelease> {
+        self.python.iter()
+    }
+
+    /// Pythons with a Linux wheel of this torch (`2.1.0`, with or without a local label); empty where not established.
+    pub fn pythons_of_torch(&self, version: &str) -> &[String] {
+        self.torch_release(version).map_or(&[], |release| &release.python)
+    }
+
+    /// The release of torch with this version; a version with two parts means its newest patch.
+    pub fn torch_release(&self, version: &str) -> Option<&TorchRelease> {
+        let plain = version.split('+').next().unwrap_or(version).trim();
+        let exact = self.torch.iter().find(|release| release.torch == plain);
+        exact.or_else(|| self.torch.iter().rev().find(|release| release.torch.strip_prefix(plain).is_some_and(|rest| rest.starts_with('.'))))
+    }
+
+    /// The torchvision and torchaudio built for this torch; `None` where the release is not known.
+    pub fn torch_companions(&self, version: &str) -> Option<(Option<&str>, Option<&str>)> {
+        let release = self.torch_release(version)?;
+        Some((release.torchvision.as_deref(), release.torchaudio.as_deref()))
+    }
+
+    /// The newest torch with a wheel for this Python that is not newer than `limit`, where one is given.
+    pub fn newest_torch_for(&self, python: &str, limit: Option<&str>) -> Option<&TorchRelease> {
+        let limit: Option<Version> = limit.and_then(|limit| limit.parse().ok());
+        let allowed = |release: &&TorchRelease| {
+            let version: Option<Version> = release.torch.parse().ok();
+            release.python.iter().any(|minor| minor == python)
+                && limit.as_ref().is_none_or(|limit| version.is_some_and(|version| version <= *limit))
+        };
+        self.torch.iter().rfind(allowed)
+    }
+
+    /// The official slim image of this Python minor (`3.11`), on `prefer_suite` where that exists, else on bookworm, else
+    /// on its newest suite.
+    pub fn slim_tag(&self, python: &str, prefer_suite: Option<&str>) -> Option<String> {
+        let tags = self.slim.iter().find(|tags| tags.python == python)?;
+        let wanted = [prefer_suite, Some("bookworm")].into_iter().flatten();
+        let suite = wanted.filter_map(|suite| tags.suites.iter().find(|known| *known == suite)).next();
+        let suite = suite.or_else(|| tags.suites.first())?;
+        Some(format!("python:{python}-slim-{suite}"))
+    }
+
+    /// Pythons that have an official slim image with a suite in its tag, oldest first.
+    pub fn slim_pythons(&self) -> impl Iterator<Item = &str> {
+        self.slim.iter().map(|tags| tags.python.as_str())
+    }
+
+    /// Releases of this distribution (normalised name) that came after `date` and broke its users, oldest first: code
+    /// of that date cannot know them. Without a date, all of them.
+    pub fn breaking_releases(&self, distribution: &str, date: Option<Date>) -> Vec<&Breaking> {
+        let mut found: Vec<&Breaking> = self
+            .breaking
+            .iter()
+            .filter(|breaking| breaking.distribution == distribution)
+            .filter(|breaking| date.is_none_or(|date| breaking.date.is_some_and(|released| released > date)))
+            .collect();
+        found.sort_by_key(|breaking| breaking.date);
+        found
+    }
+
+    /// All breaking releases in the table.
+    pub fn breaking(&self) -> &[Breaking] {
+        &self.breaking
+    }
+
+    /// What replaces this package on `release`; `None` where the name still installs there or is not known.
+    pub fn apt_rename(&self, package: &str, release: &str) -> Option<&[String]> {
+        let rename = self.apt_renames.get(package)?;
+        rename.gone.iter().any(|gone| gone == release).then_some(rename.new.as_slice())
+    }
+
+    /// Is this the top-level name (or a dotted name below one) of a standard library module in Python `python`?
+    pub fn is_stdlib(&self, module: &str, python: &str) -> bool {
+        let top = module.split('.').next().unwrap_or(module);
+        if python.starts_with('2') {
+            return self.stdlib.python2.iter().any(|name| name == top) || self.stdlib_always.contains(top);
+        }
+        let version: Option<Version> = python.parse().ok();
+        let since = |bound: &String| {
+            let bound: Option<Version> = bound.parse().ok();
+            version.as_ref().zip(bound).is_none_or(|(version, bound)| *version >= bound)
+        };
+        if self.stdlib.removed.get(top).is_some_and(since) {
+            return false;
+        }
+        self.stdlib_always.contains(top)
+            || self.stdlib.removed.contains_key(top)
+            || self.stdlib.added.get(top).is_some_and(since)
+    }
+
+    /// Is this a name that repositories give to their own modules, so that a missing one is never a distribution?
+    pub fn is_local_name(&self, module: &str) -> bool {
+        self.local_modules.contains(module)
+    }
+
+    /// Packages that bring this shared object, `libGL.so.1`, on `release`.
+    pub fn packages_of_shared_object(&self, object: &str, release: Option<&str>) -> Option<Vec<String>> {
+        let file = object.rsplit('/').next().unwrap_or(object);
+        self.shared_objects.get(file).map(|packages| packages.on(release))
+    }
+
+    /// Packages that bring this header, as `#include` writes it, on `release`.
+    pub fn packages_of_header(&self, header: &str, release: Option<&str>) -> Option<Vec<String>> {
+        let file = header.rsplit('/').next().unwrap_or(header);
+        self.headers.get(header).or_else(|| self.headers.get(file)).map(|packages| packages.on(release))
+    }
+
+    /// Packages that bring this command on `release`.
+    pub fn packages_of_command(&self, command: &str, release: Option<&str>) -> Option<Vec<String>> {
+        let file = command.rsplit('/').next().unwrap_or(command);
+        self.commands.get(file).map(|packages| packages.on(release))
+    }
+}
+
+/// The entry whose dotted key is the longest prefix of `module`.
+pub(crate) fn longest_prefix<'m, T>(map: &'m BTreeMap<String, T>, module: &str) -> Option<(&'m str, &'m T)> {
+    let mut prefix = module;
+    loop {
+        if let Some((key, value)) = map.get_key_value(prefix) {
+            return Some((key, value));
+        }
+        prefix = prefix.rsplit_once('.')?.0;
+    }
+}
