@@ -584,12 +584,11 @@ pub(crate) fn environment(sink: &mut Sink<'_>, path: &str, text: &str, scope: &S
         let Some((name, version)) = read_match(item) else { continue };
         match translate(&name, &version) {
             Package::Python(specifier) => sink.python(&specifier, strength, &evidence),
-            Package::Native(_) => {}
             // `opencv`, `py-opencv` and `libopencv` are one distribution.
             Package::Distribution(wanted) if seen.insert(wanted.name.clone()) => {
                 sink.entry(&Entry::Requirement(wanted), folder, &scope, &evidence);
             }
-            Package::Distribution(_) => {}
+            Package::Native(_) | Package::Distribution(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::facts::{Form, Scope};
 use crate::tree::{Content, Tree};
 
-use super::{Sink, conda, join, parent_folder};
+use super::{Sink, conda, has_suffix, join, parent_folder};
 
 /// The files of a repository that declare requirements, each with what it stands for.
 #[derive(Debug, Default)]
@@ -317,7 +317,7 @@ fn told_by_documents(tree: &Tree) -> Vec<String> {
         let name = lower.rsplit('/').next().unwrap_or(&lower);
         let document = (!lower.contains('/') && (name.starts_with("readme") || name.starts_with("install")))
             || (lower.starts_with("docs/") && name.starts_with("install"));
-        if !document || lower.ends_with(".py") {
+        if !document || has_suffix(&lower, &[".py"]) {
             continue;
         }
         for line in text.lines() {
@@ -332,10 +332,7 @@ fn told_by_documents(tree: &Tree) -> Vec<String> {
                 line.split(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '=' | ',' | ')' | '('));
             for word in words {
                 let word = word.trim_end_matches(['.', ';', ':']);
-                let is_file = word.ends_with(".txt")
-                    || word.ends_with(".yml")
-                    || word.ends_with(".yaml")
-                    || word.ends_with(".in");
+                let is_file = has_suffix(word, &[".txt", ".yml", ".yaml", ".in"]);
                 if let Some(found) = is_file.then(|| join("", word)).flatten().filter(|found| tree.contains(found))
                     && !told.contains(&found)
                 {

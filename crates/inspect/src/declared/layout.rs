@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::join;
+use super::{has_suffix, join};
 use crate::tree::Tree;
 
 /// What a manifest says about the place of its packages.
@@ -133,7 +133,7 @@ fn has_package_below(tree: &Tree, src: &str) -> bool {
 /// Adds the folders directly below `root` that hold Python files, themselves or one level down.
 fn search(tree: &Tree, root: &str, packages: &mut BTreeMap<String, String>) {
     let prefix = if root.is_empty() { String::new() } else { format!("{root}/") };
-    for (path, _) in tree.iter().filter(|(path, _)| path.ends_with(".py")) {
+    for (path, _) in tree.iter().filter(|(path, _)| has_suffix(path, &[".py"])) {
         let Some(rest) = path.strip_prefix(&prefix) else { continue };
         let mut parts = rest.split('/');
         let (Some(top), depth) = (parts.next(), rest.matches('/').count()) else { continue };

@@ -51,7 +51,7 @@ fn packages(sink: &mut Sink<'_>, path: &str, text: &str) {
                 "version" => package.version = unquoted(value),
                 "source" => {
                     package.local =
-                        ["virtual =", "editable =", "directory =", "path ="].iter().any(|key| value.contains(key))
+                        ["virtual =", "editable =", "directory =", "path ="].iter().any(|key| value.contains(key));
                 }
                 "type" => package.local = matches!(unquoted(value), "directory" | "file"),
                 "path" if path == "pdm.lock" => package.local = true,

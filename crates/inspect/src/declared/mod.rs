@@ -305,6 +305,14 @@ pub(crate) fn join(folder: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// Does a path end in one of these suffixes, in any case?
+pub(crate) fn has_suffix(path: &str, suffixes: &[&str]) -> bool {
+    suffixes.iter().any(|suffix| {
+        let start = path.len().checked_sub(suffix.len());
+        start.and_then(|start| path.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+    })
+}
+
 /// Is `text` a readable set of PEP 440 specifiers?
 pub(crate) fn is_specifier_set(text: &str) -> bool {
     VersionSpecifiers::from_str(text).is_ok()

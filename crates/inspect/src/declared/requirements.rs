@@ -348,7 +348,7 @@ fn name_of_archive(address: &str) -> Option<String> {
     let path = address.split(['?', '#']).next()?;
     let file = path.rsplit('/').next()?;
     let stem = ARCHIVES.iter().find_map(|suffix| file.strip_suffix(suffix))?;
-    if file.ends_with(".whl") {
+    if super::has_suffix(file, &[".whl"]) {
         return stem.split('-').next().filter(|name| !name.is_empty()).map(normalise);
     }
     // `v1.2.zip` and `master.zip` of a code host tell no name.

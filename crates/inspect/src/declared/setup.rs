@@ -284,6 +284,7 @@ fn last_name(expression: &Expr) -> Option<&str> {
 
 /// Where a text was written.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "a text is what it is")]
 struct Text {
     text: Rc<str>,
     path: Rc<str>,
@@ -546,7 +547,7 @@ impl<'a> Evaluator<'a, '_> {
 
     /// The file of the tree that a path in this setup means.
     fn resolve(&self, path: &str) -> Option<String> {
-        join(&self.folder, path.trim_start_matches("/")).filter(|path| self.tree.contains(path))
+        join(&self.folder, path.trim_start_matches('/')).filter(|path| self.tree.contains(path))
     }
 
     fn file_text(&self, path: &str) -> Value {
@@ -895,7 +896,7 @@ impl<'a> Evaluator<'a, '_> {
             match (&keyword.arg, value) {
                 (Some(name), value) => arguments.push((name.to_string(), value, line)),
                 (None, Value::Dict(items)) => {
-                    arguments.extend(items.into_iter().map(|(key, value)| (key, value, line)))
+                    arguments.extend(items.into_iter().map(|(key, value)| (key, value, line)));
                 }
                 (None, _) => {}
             }
@@ -1246,8 +1247,7 @@ fn add(left: Value, right: Value, path: Rc<str>) -> Value {
             list.push(Value::Unknown);
             Value::List(list)
         }
-        (Value::List(list), _) => Value::List(list),
-        (_, Value::List(list)) => Value::List(list),
+        (Value::List(list), _) | (_, Value::List(list)) => Value::List(list),
         _ => Value::Unknown,
     }
 }
@@ -1282,7 +1282,7 @@ impl Report<'_> {
                     project.version.get_or_insert_with(|| text.text.to_string());
                 }
                 ("install_requires" | "requires", value) => {
-                    self.requirements(sink, value, &folder, self.scope, *line, survey)
+                    self.requirements(sink, value, &folder, self.scope, *line, survey);
                 }
                 ("setup_requires", value) => self.requirements(sink, value, &folder, &Scope::Build, *line, survey),
                 ("tests_require", value) => {
@@ -1307,7 +1307,7 @@ impl Report<'_> {
                     }
                 }
                 ("python_requires", Value::Text(text)) => {
-                    sink.python(&text.text, Strength::Hard, &self.evidence(*line))
+                    sink.python(&text.text, Strength::Hard, &self.evidence(*line));
                 }
                 ("classifiers", value) => {
                     classifier_claim(
@@ -1317,7 +1317,7 @@ impl Report<'_> {
                 }
                 ("entry_points", value) => entry_points(project, value),
                 ("packages", Value::Found(place)) => {
-                    layout.search.extend(Some(place.clone()).filter(|place| !place.is_empty() && place != "."))
+                    layout.search.extend(Some(place.clone()).filter(|place| !place.is_empty() && place != "."));
                 }
                 ("packages", value) => layout
                     .packages
@@ -1351,7 +1351,7 @@ impl Report<'_> {
         if texts.is_empty() && !empty && *scope != Scope::Build {
             let named = survey.literals.iter().find(|literal| {
                 literal.contains("req")
-                    && literal.ends_with(".txt")
+                    && super::has_suffix(literal, &[".txt"])
                     && join(folder, literal).is_some_and(|path| sink.tree.contains(&path))
             });
             match named {

@@ -595,7 +595,7 @@ fn enter(notes: &Notes<'_>, state: &mut State, target: &str) {
     match state.clones.iter().position(|(folder, _)| folder == last) {
         // The first clone is the repository itself, unless its own name says otherwise.
         Some(0) if !state.clones.iter().skip(1).any(|(_, address)| notes.is_own_address(address)) => {
-            state.folder = Place::Root
+            state.folder = Place::Root;
         }
         Some(at) => {
             state.folder = match state.clones.get(at) {
@@ -691,11 +691,8 @@ pub(super) fn note_conda(
             }
         }
         Package::Distribution(wanted) => match scope {
-            Some(scope) => {
-                if !is_a_word(&wanted.spec) && !is_tool_of_pip(&wanted.name) {
-                    notes.requirement(&wanted.name, &wanted.spec, wanted.form, scope, evidence);
-                }
-            }
+            Some(_) if is_a_word(&wanted.spec) || is_tool_of_pip(&wanted.name) => {}
+            Some(scope) => notes.requirement(&wanted.name, &wanted.spec, wanted.form, scope, evidence),
             None if wanted.name == "torch" => {
                 add(&mut notes.stated.torch, wanted.spec.trim_start_matches("torch"), strength, evidence);
             }

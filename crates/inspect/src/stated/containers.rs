@@ -140,12 +140,11 @@ fn substitute(text: &str, arguments: &BTreeMap<String, String>) -> String {
             let (name, tail) = after.split_at_checked(end).unwrap_or((after, ""));
             (name, None, tail)
         };
-        match arguments.get(name).map(String::as_str).or(default) {
-            Some(value) => filled.push_str(value),
-            None => {
-                filled.push('$');
-                filled.push_str(name);
-            }
+        if let Some(value) = arguments.get(name).map(String::as_str).or(default) {
+            filled.push_str(value);
+        } else {
+            filled.push('$');
+            filled.push_str(name);
         }
         rest = tail;
     }

@@ -3,7 +3,7 @@
 use super::Notes;
 use super::commands::{Setting, State, interpret, split};
 use super::sentences::{Product, claims};
-use crate::declared::join;
+use crate::declared::{has_suffix, join};
 use crate::documents::{Block, BlockForm, blocks};
 use crate::facts::{Evidence, Scope, Strength};
 use crate::tree::Tree;
@@ -69,13 +69,11 @@ fn paths(tree: &Tree) -> Vec<String> {
             let translated = is_translation(stem);
             original |= !translated;
             found.push((usize::from(translated), path.to_owned()));
-        } else if !suffix.is_empty()
-            && ((folder.is_empty() && tells_of_installing(stem)) || (in_docs && tells_of_installing(stem)))
-            || (folder.is_empty() && stem == "install")
+        } else if !is_translation(stem)
+            && ((!suffix.is_empty() && (folder.is_empty() || in_docs) && tells_of_installing(stem))
+                || (folder.is_empty() && stem == "install"))
         {
-            if !is_translation(stem) {
-                found.push((2 + folder.matches('/').count(), path.to_owned()));
-            }
+            found.push((2 + folder.matches('/').count(), path.to_owned()));
         }
     }
     if original {
@@ -106,7 +104,7 @@ fn linked_install_pages(tree: &Tree, text: &str) -> Vec<String> {
         let label = before.rsplit('[').next().unwrap_or_default();
         let target = text.get(at + 2..).unwrap_or_default();
         let target = target.split([')', '#', ' ', '\n']).next().unwrap_or_default();
-        if !target.ends_with(".md") || label.len() > 80 || !tells_of_installing(&label.to_ascii_lowercase()) {
+        if !has_suffix(target, &[".md"]) || label.len() > 80 || !tells_of_installing(&label.to_ascii_lowercase()) {
             continue;
         }
         if let Some(page) = join("", target).filter(|page| tree.text(page).is_some()) {
@@ -365,7 +363,7 @@ fn badge(notes: &mut Notes<'_>, path: &str, number: usize, line: &str) {
         .replace("%3c", "<")
         .replace("%7c", "|")
         .replace("%2c", ",")
-        .replace("_", " ");
+        .replace('_', " ");
     // The colour stands behind the last dash.
     let message = decoded
         .trim_start_matches(['-', ' '])

@@ -153,10 +153,10 @@ pub(crate) fn claims(line: &str, product: Product) -> Vec<Claim> {
         {
             continue;
         }
-        if let Some(claim) = read(before, after, product) {
-            if !found.contains(&claim) {
-                found.push(claim);
-            }
+        if let Some(claim) = read(before, after, product)
+            && !found.contains(&claim)
+        {
+            found.push(claim);
         }
     }
     found
@@ -186,13 +186,10 @@ fn plain(line: &str) -> String {
         } else {
             None
         };
-        match skipped {
-            Some(end) => rest = rest.get(end..).unwrap_or_default(),
-            None => {
-                plain.push(character);
-                rest = rest.get(character.len_utf8()..).unwrap_or_default();
-            }
+        if skipped.is_none() {
+            plain.push(character);
         }
+        rest = rest.get(skipped.unwrap_or(character.len_utf8())..).unwrap_or_default();
     }
     plain
 }
@@ -473,7 +470,7 @@ fn is_denied(before: &str, after: &str) -> bool {
     negated.iter().any(|word| before.contains(word)) || refused.iter().any(|words| after.contains(words))
 }
 
-/// Does the sentence go on in a way that leaves the version what it is? (`PyTorch 2.0 compile` is no version of PyTorch.)
+/// Does the sentence go on in a way that leaves the version what it is? (`PyTorch 2.0 compile` is none.)
 fn ends_well(rest: &[Token<'_>]) -> bool {
     const ON: &[&str] = &[
         "and",

@@ -4,6 +4,7 @@
 
 use super::Notes;
 use super::commands::{Setting, State, interpret, split};
+use crate::declared::has_suffix;
 use crate::facts::{Evidence, Scope, Strength};
 
 pub(super) fn read(notes: &mut Notes<'_>) {
@@ -23,9 +24,7 @@ fn is_workflow(path: &str) -> bool {
     if matches!(path, ".gitlab-ci.yml" | ".travis.yml" | ".circleci/config.yml" | "azure-pipelines.yml") {
         return true;
     }
-    let Some(name) =
-        path.strip_prefix(".github/workflows/").filter(|name| name.ends_with(".yml") || name.ends_with(".yaml"))
-    else {
+    let Some(name) = path.strip_prefix(".github/workflows/").filter(|name| has_suffix(name, &[".yml", ".yaml"])) else {
         return false;
     };
     let name = name.to_ascii_lowercase();
@@ -147,12 +146,8 @@ fn tox(notes: &mut Notes<'_>, text: &str) {
                 inside = true;
                 value
             }
-            Some(_) => {
-                inside = false;
-                continue;
-            }
             None if inside && line.starts_with([' ', '\t']) => trimmed,
-            None => {
+            _ => {
                 inside = false;
                 continue;
             }
