@@ -1,0 +1,1 @@
+WHO = "a module of the program's own"

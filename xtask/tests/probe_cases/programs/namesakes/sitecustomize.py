@@ -1,0 +1,1 @@
+print("a sitecustomize of the program's own")
