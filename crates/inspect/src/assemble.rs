@@ -45,7 +45,7 @@ pub fn inspect(tree: &Tree) -> Facts {
         if judged.is_none() && decides {
             let line = &candidate.command.line;
             let found = weights::find(&program, line, candidate.evidence.first());
-            judged = Some((gpu::need(&program, line), found));
+            judged = Some((gpu::need(&program, line, candidate.evidence.first()), found));
         }
     }
     let (gpu, weights) = judged.unwrap_or_else(|| (gpu::need_of_package(&sources), weights::find_in_tree(tree)));

@@ -121,9 +121,17 @@ struct Signals {
     mentions: Vec<Evidence>,
 }
 
-/// Judges the need of one program. `command` is the line that starts it, for the options it sets.
-pub(crate) fn need(program: &Program<'_, '_>, command: &str) -> Gpu {
-    let signals = read(program, command);
+/// Judges the need of one program. `command` is the line that starts it, for the options it sets, and `place` where it
+/// was read.
+pub(crate) fn need(program: &Program<'_, '_>, command: &str, place: Option<&Evidence>) -> Gpu {
+    let mut signals = read(program, command);
+    // 4-bit and 8-bit weights of transformers are bitsandbytes kernels, which run on CUDA.
+    // https://huggingface.co/docs/transformers/quantization/bitsandbytes
+    if command.split_whitespace().any(|w| w.starts_with("--load") && (w.ends_with("4bit") || w.ends_with("8bit")))
+        && let Some(place) = place
+    {
+        signals.cuda_only.push(place.clone());
+    }
     let documents = documents(program.sources);
     judge(signals, documents)
 }
@@ -547,7 +555,8 @@ mod tests {
     fn judged(fixture: &str, entry: &str, command: &str) -> Gpu {
         let tree = tree(fixture);
         let sources = Sources::new(&tree);
-        need(&follow::program(&sources, Start::File(entry), &[String::new()]), command)
+        let place = Evidence::new("README.md", 1, command);
+        need(&follow::program(&sources, Start::File(entry), &[String::new()]), command, Some(&place))
     }
 
     fn check(fixture: &str, expected: GpuNeed) {
@@ -631,6 +640,12 @@ mod tests {
     fn the_command_may_ask_for_the_cpu() {
         let gpu = judged("//- /run.py\nimport torch\nx.cuda()\n", "run.py", "python run.py --device cpu");
         assert_eq!(gpu.need, GpuNeed::Optional);
+    }
+
+    #[test]
+    fn the_command_may_ask_for_kernels_that_only_cuda_has() {
+        let gpu = judged("//- /run.py\nimport torch\n", "run.py", "python run.py --load-4bit");
+        assert_eq!(gpu.need, GpuNeed::Required);
     }
 
     fn check_sentence(line: &str, expected: Option<Says>) {

@@ -296,21 +296,31 @@ impl<'s, 't> Program<'s, 't> {
         if import.level > 0 {
             return Some(self.relative(path, import));
         }
-        let mut files = match self.resolve(&import.module) {
-            Found::Inside(files) => files,
-            Found::Outside => {
-                // `from folder import module` where the folder has no `__init__.py`.
-                let mut files = Vec::new();
-                for name in &import.names {
-                    files.extend(self.sources.submodule(&import.module, name, &self.roots).unwrap_or_default());
+        match self.resolve(&import.module) {
+            Found::Inside(mut files) => {
+                // Names of a package may be its modules.
+                let folder = files.last().and_then(|file| file.strip_suffix("/__init__.py")).map(str::to_owned);
+                if let Some(folder) = folder {
+                    self.modules_in(&folder, import, &mut files);
                 }
-                return (!files.is_empty()).then_some(files);
+                Some(files)
             }
-        };
-        for name in import.names.iter().filter(|name| *name != "*") {
-            files.extend(self.sources.submodule(&import.module, name, &self.roots).unwrap_or_default());
+            Found::Folders(folders) => {
+                let mut files = Vec::new();
+                for folder in folders {
+                    self.modules_in(&folder, import, &mut files);
+                }
+                (!files.is_empty()).then_some(files)
+            }
+            Found::Outside => None,
         }
-        Some(files)
+    }
+
+    /// Adds the files of the modules that an import names in a folder.
+    fn modules_in(&self, folder: &str, import: &Import, files: &mut Vec<String>) {
+        files.extend(
+            import.names.iter().filter(|name| *name != "*").filter_map(|name| self.sources.below(folder, name)),
+        );
     }
 
     fn relative(&self, path: &str, import: &Import) -> Vec<String> {
@@ -321,15 +331,13 @@ impl<'s, 't> Program<'s, 't> {
         let mut files = Vec::new();
         let mut at = base;
         for part in import.module.split('.').filter(|part| !part.is_empty()) {
-            files.extend(self.sources.below(&at, part).unwrap_or_default());
+            files.extend(self.sources.below(&at, part));
             at = join(&at, part);
         }
         if import.module.is_empty() {
             files.extend(Some(format!("{at}/__init__.py")).filter(|init| self.sources.tree.contains(init)));
         }
-        for name in import.names.iter().filter(|name| *name != "*") {
-            files.extend(self.sources.below(&at, name).unwrap_or_default());
-        }
+        self.modules_in(&at, import, &mut files);
         files
     }
 
@@ -375,7 +383,7 @@ impl<'s, 't> Program<'s, 't> {
 
     pub(crate) fn evidence(&self, file: &Followed, line: usize) -> Evidence {
         let text = if file.is_document { self.entry_text.as_deref() } else { self.sources.tree.text(&file.path) };
-        let text = text.and_then(|text| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
+        let text = text.map_or("", |text| file.module.line(text, line));
         if has_ending(&file.path, "ipynb") {
             // A cell's line has no number of its own in the file; it is looked up as the JSON spells it.
             let spelled = serde_json::to_string(text.trim()).unwrap_or_default();

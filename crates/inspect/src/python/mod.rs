@@ -10,7 +10,6 @@ pub(crate) mod sources;
 mod walk;
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use follow::{Start, follow, follow_in, follow_text};
 pub use literal::Value;
@@ -47,6 +46,8 @@ pub struct Module {
     names: Vec<u64>,
     /// Hashes of all names after `from … import`.
     imported: Vec<u64>,
+    /// Offsets at which lines begin.
+    starts: Vec<usize>,
 }
 
 impl Module {
@@ -60,16 +61,22 @@ impl Module {
         self.names.iter().chain(self.imported.iter().filter(move |_| imported)).copied()
     }
 
+    /// A line of the text that this module was parsed from, counted from 1.
+    fn line<'t>(&self, text: &'t str, line: usize) -> &'t str {
+        let start = line.checked_sub(1).and_then(|at| self.starts.get(at)).copied().unwrap_or(text.len());
+        let end = self.starts.get(line).copied().unwrap_or(text.len());
+        text.get(start..end).unwrap_or_default().trim_end()
+    }
+
     /// Calls of the function with this dotted name, import aliases already resolved (`np.load` is `numpy.load`).
     pub fn calls_of<'m>(&'m self, name: &str) -> impl Iterator<Item = &'m Call> {
         self.calls.iter().filter(move |call| call.name == name)
     }
 }
 
+/// FNV-1a: identifiers are short, and nobody gains by making two of them collide.
 fn hash(identifier: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    identifier.hash(&mut hasher);
-    hasher.finish()
+    identifier.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// One import statement (or call) with what it names.

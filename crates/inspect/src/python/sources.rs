@@ -32,6 +32,8 @@ struct Extensions {
 pub(crate) enum Found {
     /// These files are executed, packages' `__init__.py` first; empty for what has no Python source (`_C.so`).
     Inside(Vec<String>),
+    /// Only folders of that name, without code of their own: `from folder import module` may mean a file in one.
+    Folders(Vec<String>),
     Outside,
 }
 
@@ -94,6 +96,14 @@ impl<'t> Sources<'t> {
         if extensions.all.contains(module) || extensions.all.contains(top) {
             return Found::Inside(Vec::new());
         }
+        let folders: Vec<String> = roots
+            .iter()
+            .map(|root| parts.iter().fold(root.clone(), |at, part| join(&at, part)))
+            .filter(|folder| self.tree.contains_folder(folder))
+            .collect();
+        if !folders.is_empty() {
+            return Found::Folders(folders);
+        }
         Found::Outside
     }
 
@@ -140,24 +150,10 @@ impl<'t> Sources<'t> {
         ["pyx", "so", "pyd"].iter().any(|ending| self.tree.contains(&format!("{stem}.{ending}")))
     }
 
-    /// The file of a submodule `name` of the package or folder `module`, where there is one.
-    pub(crate) fn submodule(&self, module: &str, name: &str, roots: &[String]) -> Option<Vec<String>> {
-        for root in roots {
-            let base = module.split('.').filter(|p| !p.is_empty()).fold(root.clone(), |at, part| join(&at, part));
-            if let Some(files) = self.below(&base, name) {
-                return Some(files);
-            }
-        }
-        None
-    }
-
     /// The file of the module `name` in a folder.
-    pub(crate) fn below(&self, folder: &str, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn below(&self, folder: &str, name: &str) -> Option<String> {
         let next = join(folder, name);
-        [format!("{next}/__init__.py"), format!("{next}.py")]
-            .into_iter()
-            .find(|file| self.tree.contains(file))
-            .map(|file| vec![file])
+        [format!("{next}.py"), format!("{next}/__init__.py")].into_iter().rev().find(|file| self.tree.contains(file))
     }
 
     /// Names of extension modules that setup files compile for CUDA.

@@ -1,6 +1,6 @@
 //! One pass over a file's syntax tree that collects a [`Module`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
@@ -30,7 +30,11 @@ pub(super) fn module(text: &str) -> Module {
     let first = parse_and_walk(text);
     if first.errors > 0 && text.lines().any(is_magic) {
         // Jupyter's own lines are no Python. The parser's notebook grammar reads them, but panics on some broken input.
-        let blanked: Vec<&str> = text.lines().map(|line| if is_magic(line) { "" } else { line }).collect();
+        // Blanks keep every offset where it was.
+        let blanked: Vec<String> = text
+            .split('\n')
+            .map(|line| if is_magic(line) { " ".repeat(line.len()) } else { line.to_owned() })
+            .collect();
         let second = parse_and_walk(&blanked.join("\n"));
         if second.errors < first.errors {
             return second;
@@ -87,7 +91,7 @@ pub(super) struct Walker<'a> {
     depth: usize,
     too_deep: bool,
     decorates: Option<String>,
-    identifiers: HashSet<&'a str>,
+    identifiers: Vec<u64>,
 }
 
 impl<'a> Walker<'a> {
@@ -111,14 +115,16 @@ impl<'a> Walker<'a> {
             depth: 0,
             too_deep: false,
             decorates: None,
-            identifiers: HashSet::new(),
+            identifiers: Vec::new(),
         }
     }
 
     fn finish(mut self) -> Module {
         arguments::finish(&mut self);
-        self.module.names = self.identifiers.iter().map(|name| hash(name)).collect();
-        self.module.names.sort_unstable();
+        self.identifiers.sort_unstable();
+        self.identifiers.dedup();
+        self.module.names = self.identifiers;
+        self.module.starts = self.lines;
         self.module.imported =
             self.module.imports.iter().flat_map(|import| import.names.iter().map(|name| hash(name))).collect();
         self.module.assignments = self.names.into_outermost();
@@ -691,7 +697,7 @@ impl<'a> Walker<'a> {
     /// Notes a use. What is only used once a GPU was found says nothing about what the program needs without one.
     fn identifier(&mut self, name: &'a str) {
         if self.chosen == 0 || self.functions == 0 {
-            self.identifiers.insert(name);
+            self.identifiers.push(hash(name));
         }
     }
 
