@@ -311,7 +311,7 @@ fn make_python(engine: &Engine, tag: &Tag, debian: &str, folder: &Path, project:
     if tag.has_debian_python() {
         report::status("Making", format!("{} from Debian's own Python", tag.text));
         let context = Scratch::new(folder)?;
-        match build(engine, tag, &context, &from_debian(debian, minor, &pip_line), minor, "debian", &log)? {
+        match build(engine, tag, &context, &from_debian(debian, minor, pip, &pip_line), minor, "debian", &log)? {
             Ok(()) => return Ok(()),
             Err(why) => refused.push(format!("Debian's own: {why}")),
         }
@@ -362,7 +362,10 @@ fn build(
     match result {
         BuildResult::Built { .. } => Ok(Ok(())),
         BuildResult::Failed(failure) if failure.kind.is_verdict() => {
-            let last = failure.output.iter().rev().find(|line| !line.trim().is_empty());
+            // The builder's last words repeat the command; the command's own say why.
+            let own =
+                |line: &&String| !line.trim().is_empty() && !line.contains("exit code: ") && !line.starts_with("---");
+            let last = failure.output.iter().take_while(|line| !line.contains("exit code: ")).filter(own).last();
             Ok(Err(last.cloned().unwrap_or_else(|| "no reason given".to_owned())))
         }
         BuildResult::Failed(failure) => {
@@ -403,8 +406,8 @@ fn from_host(debian: &str, python: &HostPython, pip_line: &str) -> String {
 }
 
 /// Debian's own Python, callable as the official one is. It keeps its own library folder (`dist-packages`); everything
-/// that pip installs goes below `/usr/local`, as it does there.
-fn from_debian(debian: &str, minor: &str, pip_line: &str) -> String {
+/// that pip installs goes below `/usr/local`, as it does there. Debian's own pip only works inside a virtual environment.
+fn from_debian(debian: &str, minor: &str, pip: &str, pip_line: &str) -> String {
     // Debian cuts distutils out of the standard library; from 3.12 on there is none.
     let distutils = if minor == "3.13" { "" } else { " python3-distutils" };
     format!(
@@ -420,8 +423,11 @@ fn from_debian(debian: &str, minor: &str, pip_line: &str) -> String {
          && ln -s /usr/bin/python{minor} python{minor} && ln -s python{minor} python3 && ln -s python3 python \\\n \
          && python3 -c '{MODULES}' \\\n \
          && export PYTHONDONTWRITEBYTECODE=1 \\\n \
-         && python3 /usr/share/python-wheels/pip-*.whl/pip install --disable-pip-version-check --no-cache-dir \
+         && python3 -m venv /tmp/venv \\\n \
+         && /tmp/venv/bin/pip download --disable-pip-version-check --no-cache-dir --no-deps --dest /tmp pip=={pip} \\\n \
+         && python3 /tmp/pip-{pip}-py3-none-any.whl/pip install --disable-pip-version-check --no-cache-dir \
          --no-compile {pip_line} \\\n \
+         && rm -rf /tmp/* \\\n \
          && ln -sf pip3 pip \\\n \
          && pip --version\n\
          CMD [\"python3\"]\n",

@@ -159,7 +159,7 @@ impl HostPython {
             }
         }
         strip(target, &library);
-        mend(target, prefix.to_string_lossy().as_bytes()).context("cannot tell the copied Python its new prefix")
+        mend(target, &prefix.to_string_lossy()).context("cannot tell the copied Python its new prefix")
     }
 }
 
@@ -206,11 +206,10 @@ fn copy_entry(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Replaces the old prefix in every file below `folder`: first lines of scripts, build settings, library paths.
-fn mend(folder: &Path, old: &[u8]) -> io::Result<()> {
-    if old == NEW_PREFIX.as_bytes() {
-        return Ok(());
-    }
+/// Replaces the old prefix in every text file below `folder`: first lines of scripts, build settings. Binaries stay as
+/// they are: they find their prefix by where they lie, and linkers let strings share their ends (the `3.6.15` of
+/// `/home/me/3.6.15` may be the interpreter's own version).
+fn mend(folder: &Path, old: &str) -> io::Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
         if path.is_symlink() {
@@ -220,52 +219,12 @@ fn mend(folder: &Path, old: &[u8]) -> io::Result<()> {
             mend(&path, old)?;
             continue;
         }
-        let bytes = fs_err::read(&path)?;
-        if let Some(mended) = replace_prefix(&bytes, old, NEW_PREFIX.as_bytes()) {
-            fs_err::write(&path, mended)?;
+        let Ok(text) = String::from_utf8(fs_err::read(&path)?) else { continue };
+        if !text.contains('\0') && text.contains(old) {
+            fs_err::write(&path, text.replace(old, NEW_PREFIX))?;
         }
     }
     Ok(())
-}
-
-/// The bytes with the old prefix replaced, or `None` where it does not occur (or does not fit). In a binary a string must
-/// keep its place: it is shortened and filled up with zeros, as conda does when it installs a package.
-fn replace_prefix(bytes: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
-    let position = |haystack: &[u8]| haystack.windows(old.len()).position(|window| window == old);
-    if old.is_empty() {
-        return None;
-    }
-    position(bytes)?;
-    let is_binary = bytes.contains(&0);
-    if is_binary && new.len() > old.len() {
-        return None;
-    }
-    let mut result = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(start) = position(rest) {
-        let (before, from) = rest.split_at_checked(start)?;
-        result.extend_from_slice(before);
-        if !is_binary {
-            result.extend_from_slice(new);
-            rest = from.get(old.len()..)?;
-            continue;
-        }
-        let end = from.iter().position(|&byte| byte == 0).unwrap_or(from.len());
-        let (string, after) = from.split_at_checked(end)?;
-        let mut shortened = Vec::with_capacity(end);
-        let mut left = string;
-        while let Some(start) = position(left) {
-            shortened.extend_from_slice(left.get(..start)?);
-            shortened.extend_from_slice(new);
-            left = left.get(start.checked_add(old.len())?..)?;
-        }
-        shortened.extend_from_slice(left);
-        shortened.resize(end, 0);
-        result.extend_from_slice(&shortened);
-        rest = after;
-    }
-    result.extend_from_slice(rest);
-    Some(result)
 }
 
 #[cfg(test)]
@@ -273,15 +232,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_replaced_in_texts_and_keeps_its_place_in_binaries() {
-        let check = |bytes: &[u8], expected: Option<&[u8]>| {
-            assert_eq!(replace_prefix(bytes, b"/home/me/3.11", b"/usr/local").as_deref(), expected);
+    fn a_prefix_is_replaced_in_texts_and_left_alone_in_binaries() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |content: &[u8], expected: &[u8]| {
+            let path = folder.path().join("bin/file");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, content).unwrap();
+            mend(folder.path(), "/home/me/3.11").unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), expected);
         };
-        check(b"#!/home/me/3.11/bin/python3.11\n", Some(b"#!/usr/local/bin/python3.11\n"));
-        check(b"nothing here", None);
-        check(b"", None);
-        check(b"\x7fELF\0/home/me/3.11/lib\0next", Some(b"\x7fELF\0/usr/local/lib\0\0\0\0next"));
-        check(b"\0/home/me/3.11/lib:/home/me/3.11/x\0n", Some(b"\0/usr/local/lib:/usr/local/x\0\0\0\0\0\0\0n"));
+        check(b"#!/home/me/3.11/bin/python3.11\n", b"#!/usr/local/bin/python3.11\n");
+        check(b"nothing", b"nothing");
+        check(b"\x7fELF\0/home/me/3.11\0", b"\x7fELF\0/home/me/3.11\0");
     }
 
     #[test]
