@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use repro_core::Environment;
 use repro_generator::overrides::{Overrides, TEMPLATE};
 use repro_generator::plan::{Plan, Source, SourceKind};
@@ -16,9 +15,10 @@ use repro_inspect::Facts;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{BuildRequest, BuildResult, Engine};
-use crate::failure::{could_not_tell, input};
+use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
-use crate::{bases, engine, environment, files, interrupt, lock, read_tree, report, smoke, source};
+use crate::bases;
+use crate::{engine, environment, files, interrupt, lock, report, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -54,22 +54,27 @@ pub struct Read {
     pub own_modules: BTreeSet<String>,
 }
 
-/// Obtains and reads a repository. An engine is needed only for sdists.
-pub fn read(from: &From, project: &Project, engine: Option<&Engine>) -> anyhow::Result<Read> {
-    let request = source::SourceRequest::parse(&from.repository, from.source.as_deref())?;
-    let source = source::obtain(&request, &project.cache(), engine)?;
-    let reading = read_tree::read_tree(&source.root)
-        .with_context(|| format!("`{}` could not be read", source.root.display()))?;
-    let mut facts = repro_inspect::inspect(&reading.tree);
-    facts.findings.extend(reading.findings);
-    if reading.tree.is_empty() {
-        return Err(input(format!("`{}` holds no files\nhint: is this the right repository and revision?", from.repository)));
-    }
-    if !reading.tree.iter().any(|(path, _)| path.ends_with(".py") || path.ends_with(".ipynb") || path.ends_with(".pyx")) {
+/// Obtains and reads a repository. An engine is needed only for sdists that are not in the cache.
+pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bool) -> anyhow::Result<Read> {
+    let request = source::SourceRequest::parse(&from.repository, from.source.as_deref())
+        .map_err(|e| input(format!("{}\nhint: {}", e.message, e.hint)))?;
+    let cache = project.cache();
+    let image = engine.map(|engine| bases::any_python(engine, project)).transpose()?.unwrap_or_default();
+    let python = engine.map(|engine| source::in_container(engine, &image));
+    let means = source::Means {
+        cache: &cache,
+        offline,
+        python: python.as_ref().map(|run| run as &source::Python<'_>),
+    };
+    let obtained = source::obtain(&request, &means).map_err(Failure::from)?;
+    let tree = &obtained.tree;
+    let mut facts = repro_inspect::inspect(tree);
+    facts.findings.extend(obtained.findings);
+    if !tree.iter().any(|(path, _)| path.ends_with(".py") || path.ends_with(".ipynb") || path.ends_with(".pyx")) {
         return Err(input(format!("`{}` holds no Python\nhint: only Python repositories can be reproduced", from.repository)));
     }
-    let own_modules = reading.tree.iter().filter_map(|(path, _)| own_module(path)).collect();
-    Ok(Read { source, facts, own_modules })
+    let own_modules = tree.iter().filter_map(|(path, _)| own_module(path)).collect();
+    Ok(Read { source: obtained.source, facts, own_modules })
 }
 
 /// The module that a path makes importable from its own folder: `utils/io.py` gives `utils` and, from within, `io`.
@@ -100,23 +105,26 @@ pub fn overrides(repo: &str, from: &From, project: &Project) -> anyhow::Result<O
 
 /// Plans what was read. `pythons` limits the Pythons to those for which a base can be had; empty for all.
 pub fn plan(read: &Read, from: &From, project: &Project, pythons: &[String]) -> anyhow::Result<Plan> {
-    let repo = read.source.repo_name();
+    let repo = read.source.name();
     let mut overrides = overrides(&repo, from, project)?;
     overrides.available_pythons = pythons.to_vec();
-    let mut plan = planner::plan(&repo, &read.facts, plan_source(&read.source), repro_knowledge::base(), &overrides);
-    for warning in read.source.warnings() {
-        plan.warnings.push(warning);
-    }
-    Ok(plan)
+    Ok(planner::plan(&repo, &read.facts, plan_source(&read.source), repro_knowledge::base(), &overrides))
 }
 
 fn plan_source(source: &source::Source) -> Source {
     Source {
-        kind: source.kind,
-        location: source.location.clone(),
-        commit: source.commit.clone().unwrap_or_default(),
+        kind: match source.kind {
+            source::SourceKind::Git => SourceKind::Git,
+            source::SourceKind::Dir => SourceKind::Dir,
+            source::SourceKind::Pypi => SourceKind::Pypi,
+        },
+        location: source.sdist.as_ref().map_or_else(|| source.location.clone(), |s| s.name.clone()),
+        commit: source
+            .sdist
+            .as_ref()
+            .map_or_else(|| source.commit.clone().unwrap_or_default(), |s| s.version.clone()),
         committed: source.committed.clone().unwrap_or_default(),
-        upstream: source.upstream.clone().unwrap_or_default(),
+        upstream: source.upstream.clone(),
         sdist: source.sdist.as_ref().map(|s| (s.filename.clone(), s.sha256.clone())),
         submodules: false,
         lfs: source.lfs,
@@ -127,8 +135,10 @@ fn plan_source(source: &source::Source) -> Source {
 #[derive(Debug, Clone)]
 pub struct Options {
     pub max_attempts: usize,
+    /// How long the main command may run.
     pub timeout: Duration,
     pub no_cache: bool,
+    /// No network while the main command runs.
     pub offline: bool,
     pub force: bool,
     pub build_args: Vec<(String, String)>,
@@ -157,13 +167,30 @@ pub struct Ended {
 const WRITTEN: [&str; 4] = ["Dockerfile", "README.md", "requirements.lock", "build-constraints.txt"];
 
 /// Lock, build, run and repair until it is proved, refused or unknowable; then keep the result.
-pub fn reproduce(engine: &Engine, read: &Read, plan: Plan, project: &Project, options: &Options) -> anyhow::Result<Ended> {
+pub fn reproduce(
+    engine: &Engine,
+    read: &Read,
+    mut plan: Plan,
+    project: &Project,
+    options: &Options,
+) -> anyhow::Result<Ended> {
     let repo = plan.repo.clone();
     let folder = project.folder(&repo);
     fs_err::create_dir_all(&folder)?;
     let _lock = files::Lock::acquire(&folder.join(".repro-lock"))?;
     let logs = project.logs(&repo);
     fs_err::create_dir_all(&logs)?;
+    let work = project.work(&repo);
+    fs_err::create_dir_all(&work)?;
+    let stand_in = plan.source.kind == SourceKind::Dir;
+    if stand_in {
+        let made = source::stand_in_clone(&read.source, &work.join("source.git")).map_err(Failure::from)?;
+        if !made.clean {
+            plan.warnings.push("the checkout is not at a commit of upstream: nobody else can fetch what was built".to_owned());
+            plan.source.upstream = String::new();
+        }
+        plan.source.commit = made.commit;
+    }
     let by_hand = hand_edited(&folder)?;
     let keep = !by_hand.is_empty() && !options.force;
     if keep {
@@ -176,7 +203,7 @@ pub fn reproduce(engine: &Engine, read: &Read, plan: Plan, project: &Project, op
         options,
         logs,
         folder,
-        work: project.work(&repo),
+        work,
         hand_edited: if keep { by_hand } else { Vec::new() },
         environment: None,
         image: None,
@@ -186,7 +213,7 @@ pub fn reproduce(engine: &Engine, read: &Read, plan: Plan, project: &Project, op
         verdict: None,
         build_log: None,
         run_log: None,
-        stand_in: false,
+        stand_in,
         attempt: 1,
     };
     cycle.run(plan)
@@ -219,7 +246,7 @@ impl Cycle<'_> {
         let (mut state, mut action) = repair::start(plan, self.options.max_attempts, self.read.own_modules.clone());
         loop {
             if interrupt::requested() {
-                anyhow::bail!(crate::failure::Failure::Interrupted);
+                anyhow::bail!(Failure::Interrupted);
             }
             let attempts = state.attempts.len();
             let outcome = match action {
@@ -286,7 +313,6 @@ impl Cycle<'_> {
     /// Writes the build context of a plan.
     fn write(&mut self, plan: &Plan) -> anyhow::Result<()> {
         let environment = self.environment(plan)?;
-        fs_err::create_dir_all(&self.work)?;
         let texts = [
             ("Dockerfile", render::dockerfile(plan, Some(&environment)).to_string()),
             ("requirements.lock", render::lock_text(plan)),
@@ -299,9 +325,6 @@ impl Cycle<'_> {
                 text
             };
             files::write_if_changed(&self.work.join(name), text.as_bytes())?;
-        }
-        if plan.source.kind != SourceKind::Pypi {
-            self.stand_in = source::stand_in(&self.read.source, &self.work.join("source.git"))?;
         }
         Ok(())
     }
@@ -323,14 +346,14 @@ impl Cycle<'_> {
             request.build_args.push(("UPSTREAM".to_owned(), render::STAND_IN_UPSTREAM.to_owned()));
         }
         let bar = crate::progress::Bar::new("Building", &plan.tag());
-        let outcome = self.engine.build(&request, &log, &|step| bar.step(&step))?;
+        let outcome = self.engine.build(&request, &log, &mut |step| bar.step(step))?;
         bar.finish();
         self.build_seconds = outcome.seconds;
         self.build_log = Some(log.clone());
         let seconds = outcome.seconds;
         Ok(match outcome.result {
             BuildResult::Built { image_id } => {
-                self.image = self.engine.image(&image_id)?;
+                self.image = self.engine.inspect(&image_id)?;
                 Outcome::Built { seconds }
             }
             BuildResult::Failed(failure) if failure.kind.is_verdict() => {
@@ -345,19 +368,29 @@ impl Cycle<'_> {
     }
 
     fn smoke(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
-        if plan.on_ngc() && !self.engine.has_gpu() {
-            return Ok(Outcome::Trouble(
-                "the main command needs an NVIDIA GPU and the container toolkit, and this machine has none\n\
-                 hint: the image is built; run it where a GPU is, or stop earlier with `--stop-after build`"
-                    .to_owned(),
-            ));
+        if plan.on_ngc()
+            && let Err(why) = self.engine.gpus()
+        {
+            return Ok(Outcome::Trouble(format!("the main command needs a GPU, and the image is built but was not run: {why}")));
         }
-        let environment = self.environment(plan)?;
         let log = self.logs.join(format!("attempt-{}-run.log", self.attempt));
         let image = self.image.as_ref().map_or_else(|| plan.tag(), |i| i.id.clone());
         let line = plan.main.as_ref().map(|m| m.command.line.clone()).unwrap_or_default();
-        report::status("Running", line);
-        let ran = smoke::run(self.engine, plan, &image, &environment, self.options, &log)?;
+        report::status("Running", &line);
+        let request = smoke::Smoke {
+            image,
+            name: plan.repo.replace('/', "-"),
+            own_modules: self.read.own_modules.clone(),
+            kind: plan.main.as_ref().map(|m| m.kind),
+            command: line,
+            expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
+            gpus: plan.on_ngc(),
+            flags: plan.run_flags.iter().map(|f| f.value.clone()).collect(),
+            offline: self.options.offline,
+            timeout: self.options.timeout,
+            platform: Some(plan.platform.clone()),
+        };
+        let ran = smoke::run(self.engine, &request, &log)?;
         self.run_seconds = ran.seconds;
         self.run_log = Some(log);
         self.evidence = ran.evidence;
@@ -403,7 +436,7 @@ impl Cycle<'_> {
             files::write_atomically(&toml, TEMPLATE.as_bytes())?;
         }
         if self.stand_in && into != self.work {
-            source::copy_stand_in(&self.work.join("source.git"), &into.join("source.git"))?;
+            source::stand_in_clone(&self.read.source, &into.join("source.git")).map_err(Failure::from)?;
         }
         // What is committed names no path of this machine; logs are for whoever ran it.
         let stored = Receipt { logs: BTreeMap::new(), ..receipt.clone() };
@@ -461,6 +494,10 @@ impl Cycle<'_> {
             build_command: documents::build_command(plan, self.stand_in),
             run_commands: vec![documents::run_command(plan)],
             main: plan.main.as_ref().map(|m| m.command.line.clone()),
+            kind: plan.main.as_ref().map(|m| m.kind),
+            expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
+            needs_gpu: plan.on_ngc(),
+            run_flags: plan.run_flags.iter().map(|f| f.value.clone()).collect(),
             attempts: state.attempts.clone(),
             fixes_applied: state.fixes.clone(),
             evidence: self.evidence.clone(),

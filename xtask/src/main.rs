@@ -1,15 +1,83 @@
 //! `cargo xtask`: every effect of the project, one command per module below `commands`.
-// The lead wires commands in later; until then each module only has to compile.
-#![allow(dead_code)]
 
+mod bases;
+mod commands;
+mod cycle;
 mod engine;
+mod environment;
 mod failure;
 mod files;
-mod project;
-mod report;
 mod git;
 mod interrupt;
+mod lock;
+mod probe;
+mod progress;
+mod project;
 mod read_tree;
+mod report;
+mod setup;
+mod smoke;
 mod source;
+mod steps;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// From a repository with a model in it to an image in which its main command has really run.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read a repository, build an image, run its main command, repair what fails, keep the result
+    Repro(commands::repro::Args),
+    /// Show what would be built and why; needs no engine
+    Plan(commands::plan::Args),
+    /// Rebuild and rerun every stored repository
+    VerifyAll(commands::verify_all::Args),
+    /// Say what a failing log means and what mends it
+    Diagnose(commands::diagnose::Args),
+    /// Reproduce one real repository end to end
+    Demo(commands::demo::Args),
+    /// Say what is missing on this machine and how to get it
+    Doctor(commands::doctor::Args),
+    /// Build stand-ins for base images where no registry answers
+    Bases(commands::bases::Args),
+    /// Everything that continuous integration checks
+    Ci(commands::ci::Args),
+    /// Everything that is too long for continuous integration
+    Nightly(commands::nightly::Args),
+    /// Print shell completions
+    Completions(commands::completions::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    interrupt::install();
+    let result = match cli.command {
+        Command::Repro(args) => commands::repro::run(&args),
+        Command::Plan(args) => commands::plan::run(&args),
+        Command::VerifyAll(args) => commands::verify_all::run(&args),
+        Command::Diagnose(args) => commands::diagnose::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Doctor(args) => commands::doctor::run(args),
+        Command::Bases(args) => commands::bases::run(args),
+        Command::Ci(args) => commands::ci::run(&args),
+        Command::Nightly(args) => commands::nightly::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            report::error(format!("{error:#}"));
+            Failure::exit_code(&error)
+        }
+    }
+}

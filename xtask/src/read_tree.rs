@@ -29,6 +29,8 @@ const MIB: u64 = 1 << 20;
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 /// Sizes that LFS pointers have: three short lines with a hash and a size.
 const LFS_POINTER_SIZES: std::ops::RangeInclusive<u64> = 100..=200;
+/// Files of a pointer's size that are opened at most: a data set can have any number of small files.
+const MOST_POINTERS: usize = 2_000;
 /// From so many files or bytes on, a second thread pays for its start.
 const PARALLEL_FROM: (usize, u64) = (64, MIB);
 
@@ -54,6 +56,11 @@ pub(crate) fn read_tree(root: &Path) -> io::Result<Reading> {
 
     // Shallow files first: where the budget for text ends, it is the deep ones that stay closed.
     wanted.sort_by(|a, b| (a.depth, &a.path).cmp(&(b.depth, &b.path)));
+    let mut pointers = 0;
+    wanted.retain(|file| {
+        pointers += usize::from(file.why == Why::MaybePointer);
+        file.why != Why::MaybePointer || pointers <= MOST_POINTERS
+    });
     let mut budget = MOST_TEXT;
     let (open, closed): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|file| {
         let fits = file.size <= budget;
@@ -61,7 +68,9 @@ pub(crate) fn read_tree(root: &Path) -> io::Result<Reading> {
         fits
     });
     for file in closed {
-        odd.past_budget.push(file.path);
+        if file.why == Why::Text {
+            odd.past_budget.push(file.path);
+        }
     }
     for (file, content) in read_all(&open) {
         if content.is_err() {

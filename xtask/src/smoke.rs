@@ -1,34 +1,133 @@
 //! The smoke run: the image's own command, with the probe mounted beside its interpreter, within limits.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
-use repro_core::Environment;
-use repro_generator::plan::Plan;
 use repro_generator::receipt::EvidenceSeen;
 use repro_generator::verdict::{self, Observation, Verdict};
 use repro_inspect::Kind;
 
-use crate::cycle::Options;
-use crate::engine::{Engine, RunRequest};
+use crate::engine::{ChangeKind, Engine, RunRequest};
 use crate::probe;
+
+/// What is to be run.
+pub struct Smoke {
+    /// Id or name of the image.
+    pub image: String,
+    /// Part of the container's name.
+    pub name: String,
+    /// Top-level modules of the repository itself.
+    pub own_modules: BTreeSet<String>,
+    pub kind: Option<Kind>,
+    /// The main command as upstream would type it.
+    pub command: String,
+    /// Patterns of which each must match the output.
+    pub expect: Vec<String>,
+    pub gpus: bool,
+    /// Options of `docker run` that the plan asks for.
+    pub flags: Vec<String>,
+    pub offline: bool,
+    pub timeout: Duration,
+    pub platform: Option<String>,
+}
 
 /// What one run showed.
 pub struct Ran {
     pub verdict: Verdict,
     pub evidence: EvidenceSeen,
-    /// The program's output.
+    /// The program's output; its beginning and its end where it is long.
     pub text: String,
     pub seconds: f64,
 }
 
+/// How much of a log is read: causes stand at its ends.
+const HEAD: usize = 256 * 1024;
+const TAIL: usize = 2 * 1024 * 1024;
+
 /// Runs an image's own command and judges what was seen.
-pub fn run(
-    engine: &Engine,
-    plan: &Plan,
-    image: &str,
-    environment: &Environment,
-    options: &Options,
-    log: &Path,
-) -> anyhow::Result<Ran> {
-    todo!()
+pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
+    let folder = tempfile::Builder::new().prefix("repro-probe-").tempdir()?;
+    let probe = probe::install_into(folder.path())?;
+    let places = site_packages(engine, smoke)?;
+    let known: Vec<&str> = vec!["--gpus", "all", "--ipc=host"];
+    let request = RunRequest {
+        image: smoke.image.clone(),
+        name: smoke.name.clone(),
+        mounts: probe.mounts(&places),
+        offline: smoke.offline,
+        gpus: smoke.gpus,
+        timeout: Some(smoke.timeout),
+        platform: smoke.platform.clone(),
+        extra: smoke.flags.iter().filter(|f| !known.contains(&f.as_str())).cloned().collect(),
+        list_changes: true,
+        ..RunRequest::default()
+    };
+    let outcome = engine.run(&request, log, &mut |_| {})?;
+    if outcome.interrupted {
+        anyhow::bail!(crate::failure::Failure::Interrupted);
+    }
+    let mut text = read_ends(log)?;
+    if let Some(error) = &outcome.error {
+        text.push_str(error);
+    }
+    let evidence = probe.evidence(&smoke.own_modules);
+    let files: Vec<(String, Option<u64>)> = outcome
+        .changed
+        .iter()
+        .filter(|c| c.kind != ChangeKind::Deleted)
+        .map(|c| (c.path.clone(), c.size))
+        .collect();
+    let observation = Observation {
+        exit_code: Some(outcome.exit_code),
+        timed_out: outcome.timed_out,
+        out_of_memory: outcome.oom_killed,
+        log: text.clone(),
+        evidence: evidence.clone(),
+        files: files.clone(),
+        expect: smoke.expect.clone(),
+        trivial: verdict::is_trivial(&smoke.command),
+        server: None,
+    };
+    let verdict = verdict::judge(&observation);
+    let seen = EvidenceSeen {
+        exit_code: Some(i64::from(outcome.exit_code)),
+        frameworks: evidence.frameworks,
+        expected_output: verdict.expected_output.clone(),
+        files: files.into_iter().filter_map(|(p, s)| Some((p, s?))).filter(|(_, s)| *s > 0).take(40).collect(),
+        last_line: verdict::last_real_line(&text),
+    };
+    Ok(Ran { verdict, evidence: seen, text, seconds: outcome.seconds })
+}
+
+/// Where the image's interpreters look for modules, also those of virtual environments in it.
+fn site_packages(engine: &Engine, smoke: &Smoke) -> anyhow::Result<Vec<String>> {
+    let said = engine.capture(&RunRequest {
+        image: smoke.image.clone(),
+        name: "look".to_owned(),
+        entrypoint: Some(String::new()),
+        command: Some(vec!["sh".to_owned(), "-c".to_owned(), probe::FIND_SITE_PACKAGES.to_owned()]),
+        offline: true,
+        timeout: Some(Duration::from_secs(60)),
+        platform: smoke.platform.clone(),
+        ..RunRequest::default()
+    })?;
+    Ok(probe::site_packages(&said.stdout))
+}
+
+/// A log as text: all of it, or its beginning and its end.
+fn read_ends(log: &Path) -> anyhow::Result<String> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = fs_err::File::open(log)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if length <= (HEAD + TAIL) as u64 {
+        file.read_to_end(&mut bytes)?;
+    } else {
+        file.by_ref().take(HEAD as u64).read_to_end(&mut bytes)?;
+        bytes.extend_from_slice(b"\n[...]\n");
+        file.seek(SeekFrom::Start(length - TAIL as u64))?;
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -1,13 +1,16 @@
 //! Facts and knowledge in; plan, lock input, Dockerfile, README, verdict and the next step of the repair loop out. Pure.
 
-// pub mod documents;
+pub mod documents;
 pub mod edit;
 pub mod names;
 pub mod overrides;
 pub mod plan;
 pub mod planner;
-// pub mod receipt;
+pub mod receipt;
 pub mod render;
-// pub mod repair;
+pub mod repair;
 pub mod report;
 pub mod resolve;
+#[cfg(test)]
+mod testing;
+pub mod verdict;

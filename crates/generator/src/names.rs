@@ -20,7 +20,11 @@ pub fn normalise(name: &str) -> String {
 /// The normalised name that a requirement such as `Pillow>=9 ; python_version < "3.12"` is about.
 pub fn requirement_name(spec: &str) -> Option<String> {
     let end = spec.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(spec.len());
-    let name = spec.get(..end)?;
+    let (name, rest) = spec.split_at(end);
+    // `git+https://…` and `file:///…` name a place, not a distribution.
+    if rest.starts_with(['+', ':', '/']) {
+        return None;
+    }
     PackageName::from_str(name).ok().map(|n| n.to_string())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use repro_inspect::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::repair::{Attempt, FixApplied};
@@ -9,7 +10,7 @@ use crate::verdict::Framework;
 
 /// One object per run of `repro` or `build`, and `receipt.json` in each repository's folder. Schema 1: fields may be added,
 /// never renamed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Receipt {
     pub schema: u32,
     pub success: bool,
@@ -34,6 +35,18 @@ pub struct Receipt {
     /// The main command as upstream would type it.
     #[serde(default)]
     pub main: Option<String>,
+    /// What kind of program that is.
+    #[serde(default)]
+    pub kind: Option<Kind>,
+    /// Patterns that its output must match.
+    #[serde(default)]
+    pub expect: Vec<String>,
+    /// Can it only run with a GPU?
+    #[serde(default)]
+    pub needs_gpu: bool,
+    /// Options of `docker run` that it needs.
+    #[serde(default)]
+    pub run_flags: Vec<String>,
     pub attempts: Vec<Attempt>,
     pub fixes_applied: Vec<FixApplied>,
     pub evidence: EvidenceSeen,

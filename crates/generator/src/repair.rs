@@ -429,3 +429,130 @@ fn fingerprint_without_run(plan: &Plan) -> String {
         plan.main.as_ref().map(|m| &m.command),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    /// A library whose import needs a system library, and one whose newest release broke its callers.
+    const NOTES: [(&str, &str); 2] = [
+        (
+            "libraries/eye.md",
+            "# eye\n\n```toml library\npackages = ['eye']\n```\n\n## `lib-missing`: it needs libeye\n\nIt loads libeye. \
+             [source](https://mirror.example/1)\n\n```toml pitfall\nkind = 'curative'\nlog = ['libeye\\.so\\.1: cannot open']\n\
+             fix = [{ apt = 'libeye1' }]\n```\n",
+        ),
+        (
+            "libraries/numbers.md",
+            "# numbers\n\n```toml library\npackages = ['numbers']\n```\n\n## `old-api`: an old name is gone\n\nRelease 2 dropped \
+             it. [source](https://mirror.example/2)\n\n```toml pitfall\nkind = 'curative'\n\
+             log = ['numbers has no attribute .old']\nfix = [{ pip_pin = 'numbers<2' }]\n```\n",
+        ),
+    ];
+
+    fn knowledge() -> KnowledgeBase {
+        KnowledgeBase::from_texts(NOTES).0
+    }
+
+    fn ran(success: bool, log: &str) -> Outcome {
+        let reasons = vec!["exit code 1".to_owned()];
+        Outcome::Ran { verdict: Verdict { success, reasons, ..Verdict::default() }, log: log.to_owned(), seconds: 1.0 }
+    }
+
+    fn begin() -> (State, Action) {
+        start(testing::plan(), 5, BTreeSet::new())
+    }
+
+    /// Plays outcomes in order and gives the actions that they led to.
+    fn play(outcomes: Vec<Outcome>) -> (State, Vec<Action>) {
+        let knowledge = knowledge();
+        let (mut state, first) = begin();
+        let mut actions = vec![first];
+        for outcome in outcomes {
+            let (after, action) = next(state, outcome, &knowledge);
+            state = after;
+            actions.push(action);
+        }
+        (state, actions)
+    }
+
+    fn locked() -> Outcome {
+        Outcome::Locked { lock: Lock::default(), seconds: 1.0 }
+    }
+
+    fn built() -> Outcome {
+        Outcome::Built { seconds: 1.0 }
+    }
+
+    #[test]
+    fn what_goes_well_is_one_attempt() {
+        let (state, actions) = play(vec![locked(), built(), ran(true, "")]);
+        assert_eq!(actions, [Action::Lock, Action::Build, Action::Run, Action::Stop(End::Proved)]);
+        assert_eq!(state.attempts.len(), 1);
+        assert!(state.attempts[0].ok && state.fixes.is_empty());
+    }
+
+    #[test]
+    fn a_missing_library_is_installed_without_resolving_again() {
+        let log = "ImportError: libeye.so.1: cannot open shared object file";
+        let (state, actions) = play(vec![locked(), built(), ran(false, log), built(), ran(true, "")]);
+        assert_eq!(actions[3], Action::Build);
+        assert_eq!(actions.last(), Some(&Action::Stop(End::Proved)));
+        assert_eq!(state.attempts[0].diagnosis.as_deref(), Some("eye/lib-missing"));
+        assert_eq!(state.attempts[0].edits, ["apt libeye1"]);
+        assert_eq!(state.fixes[0].new.as_deref(), Some("libeye1"));
+        assert_eq!(state.attempts.len(), 2);
+    }
+
+    #[test]
+    fn a_new_limit_resolves_again() {
+        let log = "AttributeError: numbers has no attribute 'old'";
+        let (state, actions) = play(vec![locked(), built(), ran(false, log)]);
+        assert_eq!(actions.last(), Some(&Action::Lock));
+        assert!(state.plan.lock.is_none());
+        assert_eq!(state.plan.pip.constraints[0].spec, "numbers<2");
+    }
+
+    #[test]
+    fn the_same_failure_twice_is_not_repaired_twice() {
+        let log = "ImportError: libeye.so.1: cannot open shared object file";
+        let (state, actions) = play(vec![locked(), built(), ran(false, log), built(), ran(false, log)]);
+        assert!(matches!(actions.last(), Some(Action::Stop(End::NotReproduced(_)))), "{actions:?}");
+        assert_eq!(state.attempts.len(), 2);
+    }
+
+    #[test]
+    fn a_resolve_that_fails_drops_the_pins_it_names_and_then_the_date() {
+        let refused = || Outcome::Failed { log: "Because eye==1 has no wheel, eye cannot be used".to_owned(), seconds: 1.0 };
+        let (state, actions) = play(vec![refused(), refused()]);
+        assert_eq!(actions, [Action::Lock, Action::Lock, Action::Lock]);
+        assert_eq!(state.attempts[0].edits, ["pip_pin eye==1 -> eye"]);
+        assert_eq!(state.attempts[1].edits, ["resolve without a date"]);
+        assert_eq!(state.plan.resolve_date, None);
+    }
+
+    #[test]
+    fn trouble_with_the_engine_is_no_verdict() {
+        let (state, actions) = play(vec![locked(), Outcome::Trouble("the daemon is gone".to_owned())]);
+        assert_eq!(actions.last(), Some(&Action::Stop(End::CouldNotTell("the daemon is gone".to_owned()))));
+        assert!(state.attempts.is_empty());
+    }
+
+    #[test]
+    fn the_loop_ends_after_as_many_attempts_as_were_allowed() {
+        let knowledge = knowledge();
+        let (mut state, mut action) = start(testing::plan(), 2, BTreeSet::new());
+        for _ in 0..10 {
+            let outcome = match action {
+                Action::Lock => Outcome::Failed { log: "Because eye==1 has no wheel".to_owned(), seconds: 1.0 },
+                Action::Build => built(),
+                Action::Run => ran(false, ""),
+                Action::Stop(_) => break,
+            };
+            (state, action) = next(state, outcome, &knowledge);
+        }
+        assert!(matches!(action, Action::Stop(End::NotReproduced(_))));
+        assert_eq!(state.attempts.len(), 2);
+    }
+}

@@ -1,6 +1,6 @@
 //! `plan`: facts and plan, without an engine.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use repro_generator::plan::Plan;
@@ -28,8 +28,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let project = Project::find(Path::new("."), args.repositories.clone());
-    let read = cycle::read(&args.from, &project, None)?;
+    let project = Project::find(&std::env::current_dir()?, args.repositories.clone());
+    let read = cycle::read(&args.from, &project, None, false)?;
     let plan = cycle::plan(&read, &args.from, &project, &[])?;
     print(&plan, args.format, args.explain)?;
     Ok(ExitCode::SUCCESS)

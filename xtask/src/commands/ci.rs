@@ -1,0 +1,30 @@
+//! `ci`: what must hold before a change lands, on a bare machine, with a time table.
+
+use std::process::ExitCode;
+
+use crate::project::Project;
+use crate::setup;
+use crate::steps::Steps;
+
+/// Everything that continuous integration checks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --setup   # also installs and starts a container engine where none answers")]
+pub struct Args {
+    /// Install and start what is missing (Debian and Ubuntu as root: the distribution's Docker)
+    #[arg(long)]
+    setup: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let project = Project::find(&std::env::current_dir()?, None);
+    let engine = setup::ensure_engine(None, args.setup)?;
+    drop(engine);
+    let mut steps = Steps::new(&project);
+    steps.cargo("format", &["fmt", "--all", "--check"], &[]);
+    steps.cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]);
+    steps.xtask("notes", &["lint-notes"]);
+    steps.cargo("tests", &["test", "--workspace", "--quiet"], &[("REPRO_ENGINE_REQUIRED", "1")]);
+    steps.xtask("demo", &["demo"]);
+    steps.xtask("verify, a shard", &["verify-all", "--fresh", "--shard", "1/4"]);
+    Ok(steps.end())
+}
