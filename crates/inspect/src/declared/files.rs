@@ -194,6 +194,15 @@ pub(crate) fn scope_of_included(path: &str, scope: &Scope) -> Scope {
     if *scope == Scope::Main && is_side_purpose(&purpose) { Scope::Group(purpose) } else { scope.clone() }
 }
 
+/// Is this folder one that holds environment files and nothing else by its name?
+fn is_environment_folder(folder: &str) -> bool {
+    is_requirements_folder(folder)
+        || matches!(
+            folder.to_ascii_lowercase().as_str(),
+            "conda" | "env" | "envs" | "environment" | "environments" | "install" | "setup" | "config" | "configs"
+        )
+}
+
 /// Is this folder one that holds requirements files and nothing else by its name?
 fn is_requirements_folder(folder: &str) -> bool {
     matches!(
@@ -302,8 +311,9 @@ fn settle_environments(mut paths: Vec<String>, told: &[String]) -> Vec<(String, 
     paths.sort_by_key(rank);
     let mut chosen = Vec::new();
     for path in paths {
-        let aside = is_aside(&path) && !told.contains(&path);
-        let scope = if chosen.is_empty() && !aside { Scope::Conda } else { Scope::Group(path.clone()) };
+        let folder = parent_folder(&path);
+        let speaks = folder.is_empty() || is_environment_folder(folder) || told.contains(&path);
+        let scope = if chosen.is_empty() && speaks { Scope::Conda } else { Scope::Group(path.clone()) };
         chosen.push((path, scope));
     }
     chosen
@@ -344,9 +354,15 @@ fn told_by_documents(tree: &Tree) -> Vec<String> {
     told
 }
 
-/// The one requirements file below the root that may speak for the whole, where nothing else does.
-pub(crate) fn sole_nested(tree: &Tree, choice: &Choice) -> Option<String> {
-    let mut plausible = choice.requirements.iter().map(|(path, _)| path).filter(|path| {
+/// The one requirements file (or else environment file) below the root that may speak for the whole, where nothing else
+/// does, with the scope it then has.
+pub(crate) fn sole_nested(tree: &Tree, choice: &Choice) -> Option<(String, Scope)> {
+    let requirements = sole(tree, &choice.requirements).map(|path| (path, Scope::Main));
+    requirements.or_else(|| sole(tree, &choice.environments).map(|path| (path, Scope::Conda)))
+}
+
+fn sole(tree: &Tree, files: &[(String, Scope)]) -> Option<String> {
+    let mut plausible = files.iter().map(|(path, _)| path).filter(|path| {
         let depth = path.matches('/').count();
         depth > 0 && depth <= 2 && !is_aside(path) && !is_side_purpose(&purpose(path)) && tree.text(path).is_some()
     });
@@ -371,12 +387,13 @@ pub(crate) fn project_folders(tree: &Tree, sink: &Sink<'_>, root_is_none: bool) 
             folders.push((folder, false));
         }
     }
-    if root_is_none {
+    for deepest in [1, 2].into_iter().filter(|_| root_is_none) {
         let mut near: Vec<String> = Vec::new();
         for (path, _) in tree.texts() {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             let depth = folder.split('/').count();
-            if folder.is_empty() || depth > 2 || !matches!(name, "setup.py" | "pyproject.toml") || is_aside(path) {
+            if folder.is_empty() || depth > deepest || !matches!(name, "setup.py" | "pyproject.toml") || is_aside(path)
+            {
                 continue;
             }
             let installable = name == "setup.py"
@@ -386,10 +403,14 @@ pub(crate) fn project_folders(tree: &Tree, sink: &Sink<'_>, root_is_none: bool) 
             }
         }
         let sole = near.len() == 1;
+        let found = !near.is_empty();
         for folder in near {
             if !folders.iter().any(|(known, _)| *known == folder) {
                 folders.push((folder, sole));
             }
+        }
+        if found {
+            break;
         }
     }
     folders

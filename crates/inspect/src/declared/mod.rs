@@ -52,15 +52,30 @@ pub(crate) fn declared(tree: &Tree) -> (Vec<Requirement>, Vec<Project>, Vec<Pyth
     for (folder, sole) in files::project_folders(tree, &sink, projects.is_empty()) {
         let declares = sink.requirements.iter().any(|wanted| matches!(wanted.scope, Scope::Main | Scope::Conda));
         let scope = if sole && !declares { Scope::Main } else { Scope::Group(folder.clone()) };
+        let before = sink.pythons.len();
         projects.extend(project(&mut sink, &folder, &scope));
+        // What one of several projects demands binds the whole only where the whole installs it.
+        let installed = sink.requirements.iter().any(|wanted| {
+            matches!(wanted.scope, Scope::Main | Scope::Conda) && wanted.spec.split('[').next() == Some(folder.as_str())
+        });
+        if !sole && !installed {
+            for claim in sink.pythons.iter_mut().skip(before) {
+                claim.strength = Strength::Weak;
+            }
+        }
     }
     // With nothing declared at the root, the one requirements file of a plausible subfolder speaks for the whole.
     if !sink.requirements.iter().any(|wanted| matches!(wanted.scope, Scope::Main | Scope::Conda))
-        && let Some(path) = files::sole_nested(tree, &choice)
+        && let Some((path, scope)) = files::sole_nested(tree, &choice)
     {
         for wanted in &mut sink.requirements {
             if wanted.evidence.path == path {
-                wanted.scope = Scope::Main;
+                wanted.scope = scope.clone();
+            }
+        }
+        for claim in &mut sink.pythons {
+            if claim.evidence.path == path {
+                claim.strength = Strength::Recommended;
             }
         }
     }
@@ -419,6 +434,27 @@ mod tests {
             &[("code/requirements.txt", "a"), ("environment.yml", "dependencies:\n- b")],
             &[(Scope::Conda, "b"), (group("code/requirements.txt"), "a")],
         );
+    }
+
+    #[test]
+    fn an_environment_file_of_a_subfolder_speaks_only_where_nothing_else_does() {
+        let nested = ("lib/net/environment.yml", "dependencies:\n- python=3.6\n- b");
+        check(&[("requirements.txt", "a"), nested], &[(Scope::Main, "a"), (group("lib/net/environment.yml"), "b")]);
+        assert_eq!(pythons(&[("requirements.txt", "a"), nested])[0].1, Strength::Weak);
+        check(&[nested], &[(Scope::Conda, "b")]);
+        assert_eq!(pythons(&[nested])[0].1, Strength::Recommended);
+        check(&[("envs/gpu_environment.yml", "dependencies:\n- b")], &[(Scope::Conda, "b")]);
+    }
+
+    #[test]
+    fn one_of_several_projects_does_not_bind_the_whole() {
+        let project = "[project]\nname='x'\nrequires-python='>=3.11'\ndependencies=['d']";
+        assert_eq!(
+            pythons(&[("server/pyproject.toml", project), ("client/setup.py", "setup(name='y')")])[0].1,
+            Strength::Weak
+        );
+        assert_eq!(pythons(&[("python/pyproject.toml", project)])[0].1, Strength::Hard);
+        check(&[("python/pyproject.toml", project)], &[(Scope::Main, "d")]);
     }
 
     #[test]

@@ -66,16 +66,24 @@ enum Place {
 pub(super) struct Simple {
     pub(super) line: usize,
     pub(super) words: Vec<String>,
+    /// The comment above it or behind it, in lower case.
+    pub(super) comment: String,
 }
 
 /// Splits lines into simple commands: continuations joined, prompts and comments cut, `&&`, `;` and `|` taken apart.
 pub(super) fn split<'l>(lines: impl IntoIterator<Item = (usize, &'l str)>) -> Vec<Simple> {
     let mut simple = Vec::new();
     let mut open: Option<(usize, String)> = None;
+    let mut comment = String::new();
     for (number, line) in lines {
         let line = line.trim();
         if open.is_some() && line.starts_with('#') {
             continue;
+        }
+        if line.is_empty() {
+            comment.clear();
+        } else if without_prompt(line).starts_with('#') {
+            comment = line.to_ascii_lowercase();
         }
         let (number, line) = match open.take() {
             Some((first, start)) => (first, format!("{start} {line}")),
@@ -85,10 +93,10 @@ pub(super) fn split<'l>(lines: impl IntoIterator<Item = (usize, &'l str)>) -> Ve
             open = Some((number, start.trim_end().to_owned()));
             continue;
         }
-        push_simple(&mut simple, number, &line);
+        push_simple(&mut simple, number, &line, &comment);
     }
     if let Some((number, line)) = open {
-        push_simple(&mut simple, number, &line);
+        push_simple(&mut simple, number, &line, &comment);
     }
     simple
 }
@@ -116,7 +124,7 @@ fn without_prompt(line: &str) -> &str {
     }
 }
 
-fn push_simple(simple: &mut Vec<Simple>, line: usize, text: &str) {
+fn push_simple(simple: &mut Vec<Simple>, line: usize, text: &str, above: &str) {
     if text.starts_with('#') || text.len() > 4000 {
         return;
     }
@@ -124,6 +132,7 @@ fn push_simple(simple: &mut Vec<Simple>, line: usize, text: &str) {
     let mut quote: Option<char> = None;
     let mut before = ' ';
     let mut parts: Vec<&str> = Vec::new();
+    let mut comment = above.to_owned();
     for (at, character) in text.char_indices() {
         match quote {
             Some(open) if character == open => quote = None,
@@ -133,6 +142,7 @@ fn push_simple(simple: &mut Vec<Simple>, line: usize, text: &str) {
                 '#' if before.is_whitespace() => {
                     parts.extend(text.get(start..at));
                     start = text.len();
+                    comment.push_str(&text.get(at..).unwrap_or_default().to_ascii_lowercase());
                     break;
                 }
                 '&' | ';' | '|' | '(' | ')' if !(character == '&' && before == '>') => {
@@ -148,14 +158,16 @@ fn push_simple(simple: &mut Vec<Simple>, line: usize, text: &str) {
     for part in parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
         let words = split_words(part);
         if !words.is_empty() {
-            simple.push(Simple { line, words });
+            simple.push(Simple { line, words, comment: comment.clone() });
         }
     }
 }
 
 /// Reads commands in their order.
 pub(super) fn interpret(notes: &mut Notes<'_>, setting: &Setting<'_>, state: &mut State, commands: &[Simple]) {
+    let aside = Setting { general: false, strength: Strength::Weak, scope: setting.scope.clone(), ..*setting };
     for command in commands {
+        let setting = if is_conditional(&command.comment) { &aside } else { setting };
         let evidence = setting.place(command.line, "");
         let mut words = command.words.as_slice();
         // Wrappers and assignments in front of the command.
@@ -188,6 +200,45 @@ pub(super) fn interpret(notes: &mut Notes<'_>, setting: &Setting<'_>, state: &mu
             }
         }
     }
+}
+
+/// Does a comment or the text before a block say that not everybody needs what follows?
+pub(super) fn is_conditional(text: &str) -> bool {
+    const CONDITIONS: &[&str] = &[
+        "optional",
+        "if you want",
+        "if you need",
+        "if you wish",
+        "if you'd like",
+        "if you would like",
+        "if you plan",
+        "if needed",
+        "if necessary",
+        "only if",
+        "only needed",
+        "only required",
+        "if you see",
+        "if you get",
+        "if you encounter",
+        "in case of",
+        "in case you",
+        "if the installation fails",
+        "for training",
+        "to train",
+        "train only",
+        "for develop",
+        "for contribut",
+        "for test",
+        "run tests",
+        "windows",
+        "macos",
+        "for mac",
+        "on mac",
+        "jetson",
+        "raspberry",
+    ];
+    const PLAIN: &[&str] = &["linux", "ubuntu", "debian", "inference", "not optional"];
+    CONDITIONS.iter().any(|condition| text.contains(condition)) && !PLAIN.iter().any(|plain| text.contains(plain))
 }
 
 fn assignment(word: &str) -> Option<(&str, &str)> {
@@ -461,6 +512,7 @@ fn pip(notes: &mut Notes<'_>, setting: &Setting<'_>, state: &State, arguments: &
                     named.push(if wanted.name.is_empty() { wanted.spec.clone() } else { wanted.name.clone() });
                     let written = wanted.spec.split(['=', '<', '>', '!', '~', '[', ' ']).next().unwrap_or_default();
                     let place = setting.place(evidence.line, written);
+                    let scope = if is_for_developers(&wanted.name) { Scope::Hint } else { scope.clone() };
                     notes.requirement(&wanted.name, &wanted.spec, wanted.form, &scope, &place);
                 }
             },
@@ -472,6 +524,32 @@ fn pip(notes: &mut Notes<'_>, setting: &Setting<'_>, state: &State, arguments: &
         }
     }
     true
+}
+
+/// Tools of those who work on a project, not of those who run it.
+fn is_for_developers(name: &str) -> bool {
+    name.starts_with("pytest")
+        || name.starts_with("sphinx")
+        || matches!(
+            name,
+            "tox"
+                | "nox"
+                | "black"
+                | "flake8"
+                | "ruff"
+                | "mypy"
+                | "isort"
+                | "pylint"
+                | "pre-commit"
+                | "twine"
+                | "build"
+                | "coverage"
+                | "codecov"
+                | "mkdocs"
+                | "coveralls"
+                | "yapf"
+                | "autopep8"
+        )
 }
 
 /// `pip install --upgrade pip` asks for nothing that the project needs.
@@ -523,6 +601,10 @@ fn local(notes: &mut Notes<'_>, setting: &Setting<'_>, state: &State, target: &s
                 let name = repository_of(address);
                 notes.requirement(&name, &format!("git+{address}"), Form::Vcs, &setting.scope, evidence);
             }
+        }
+        // `git clone …/x` and `pip install -e x` beside it: the clone, even where the package in it has the same name.
+        Place::Root if state.clones.first().is_some_and(|(folder, _)| folder == path.trim_end_matches('/')) => {
+            own(notes, setting, state, how, &extras, evidence);
         }
         place => {
             let folder = if let Place::Folder(folder) = place { folder.as_str() } else { "" };
@@ -691,7 +773,7 @@ pub(super) fn note_conda(
             }
         }
         Package::Distribution(wanted) => match scope {
-            Some(_) if is_a_word(&wanted.spec) || is_tool_of_pip(&wanted.name) => {}
+            Some(_) if is_a_word(&wanted.spec) || is_tool_of_pip(&wanted.name) || notes.is_own(&wanted.name) => {}
             Some(scope) => notes.requirement(&wanted.name, &wanted.spec, wanted.form, scope, evidence),
             None if wanted.name == "torch" => {
                 add(&mut notes.stated.torch, wanted.spec.trim_start_matches("torch"), strength, evidence);

@@ -16,8 +16,12 @@ use crate::documents::is_vendored;
 use crate::facts::{Evidence, Scope, Strength};
 
 pub(super) fn read(notes: &mut Notes<'_>) {
-    let mut paths: Vec<&str> =
-        notes.tree.texts().map(|(path, _)| path).filter(|path| is_dockerfile(path) && !is_vendored(path)).collect();
+    let mut paths: Vec<&str> = notes
+        .tree
+        .texts()
+        .map(|(path, _)| path)
+        .filter(|path| is_dockerfile(path) && !is_vendored(path) && !path.starts_with(".devcontainer/"))
+        .collect();
     paths.sort_by_key(|path| (path.matches('/').count(), *path));
     for path in paths.into_iter().take(6) {
         if let Some(text) = notes.tree.text(path) {

@@ -1,7 +1,7 @@
 //! READMEs, INSTALL pages and install scripts in, statements out.
 
 use super::Notes;
-use super::commands::{Setting, State, interpret, split};
+use super::commands::{Setting, State, interpret, is_conditional, split};
 use super::sentences::{Product, claims};
 use crate::declared::{has_suffix, join};
 use crate::documents::{Block, BlockForm, blocks};
@@ -257,10 +257,16 @@ fn document(notes: &mut Notes<'_>, path: &str, text: &str) {
         if !is_shell(block) {
             continue;
         }
-        let general =
-            !holds(block.headings.get(1..).unwrap_or_default(), SIDE_HEADINGS) && !is_about_another_system(&block.lead);
-        let setting =
-            Setting { path, strength: Strength::Recommended, scope: Scope::Documentation, general, lines: &lines };
+        let general = !holds(block.headings.get(1..).unwrap_or_default(), SIDE_HEADINGS)
+            && !is_about_another_system(&block.lead)
+            && !block.headings.get(1..).unwrap_or_default().iter().any(|heading| is_about_a_part(heading));
+        let setting = Setting {
+            path,
+            strength: if general { Strength::Recommended } else { Strength::Weak },
+            scope: Scope::Documentation,
+            general,
+            lines: &lines,
+        };
         let commands = split(block.lines.iter().map(|line| (line.number, line.text.as_str())));
         if block.form == BlockForm::Span {
             // A span does not move the reader into another folder.
@@ -272,12 +278,18 @@ fn document(notes: &mut Notes<'_>, path: &str, text: &str) {
     prose(notes, path, &lines, &code);
 }
 
-/// Does the text right before a block say that it is for another system?
+/// Does the sentence right before a block say that it is for another system, or not for everybody?
 fn is_about_another_system(lead: &str) -> bool {
-    let last: String = lead.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_ascii_lowercase();
-    let other = ["windows", "macos", "mac os", "os x", "jetson", "raspberry"].iter().any(|word| last.contains(word));
-    let this = ["linux", "ubuntu", "debian", "unix"].iter().any(|word| last.contains(word));
-    other && !this
+    let last = lead.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    is_conditional(&last.trim_end_matches(['.', ':']).rsplit(". ").next().unwrap_or(last).to_ascii_lowercase())
+}
+
+/// Is a section about something that can be left out, or about training alone?
+fn is_about_a_part(heading: &str) -> bool {
+    let heading = heading.to_ascii_lowercase();
+    let whole = ["infer", "eval", "test", "demo", "install", "usage", "environment", "setup"];
+    heading.contains("optional")
+        || (holds_word(&heading, "training") && !whole.iter().any(|word| heading.contains(word)))
 }
 
 /// Could this code be commands? Languages lie, so the text decides.

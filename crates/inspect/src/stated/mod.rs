@@ -43,11 +43,10 @@ struct Notes<'t> {
     findings: Vec<Finding>,
 }
 
-/// Adds a value unless the same file said it already.
+/// Adds a value unless it was said already with the same strength; readers come in the order of their weight.
 fn add(values: &mut Vec<StatedValue>, value: &str, strength: Strength, evidence: &Evidence) {
     let value = value.trim();
-    let known =
-        values.iter().any(|old| old.value == value && old.evidence.path == evidence.path && old.strength >= strength);
+    let known = values.iter().any(|old| old.value == value && old.strength >= strength);
     if !value.is_empty() && !known {
         values.push(StatedValue { value: value.to_owned(), strength, evidence: evidence.clone() });
     }
@@ -56,7 +55,7 @@ fn add(values: &mut Vec<StatedValue>, value: &str, strength: Strength, evidence:
 impl Notes<'_> {
     fn python(&mut self, specifier: &str, strength: Strength, evidence: &Evidence) {
         let readable = !specifier.is_empty() && crate::declared::is_specifier_set(specifier);
-        let known = self.pythons.iter().any(|old| old.specifier == specifier && old.evidence.path == evidence.path);
+        let known = self.pythons.iter().any(|old| old.specifier == specifier && old.strength >= strength);
         if readable && !known {
             self.pythons.push(PythonClaim { specifier: specifier.to_owned(), strength, evidence: evidence.clone() });
         }
@@ -242,6 +241,20 @@ mod tests {
         check_pip("First `pip install --upgrade pip`, then `python3 -m pip install --user d`.", &["d"]);
         check_pip("```\nuv pip install e\nconda run -n x pip install f\n```", &["e"]);
         check_pip("```\npip install -r requirements.txt\npip install <package>\n```", &[]);
+    }
+
+    #[test]
+    fn what_not_everybody_needs_is_a_hint() {
+        check_pip(
+            "# X\n## Install\n```\n# required\npip install aa\n# optional: faster\npip install b\npip install c\n\npip install d  # for training\npip install e\n```",
+            &["aa", "e"],
+        );
+        check_pip("If the installation fails with an error, run:\n```\npip install aa\n```", &[]);
+        check_pip(
+            "# X\n## Training\n```\npip install aa\n```\n## Training and inference\n```\npip install b\n```",
+            &["b"],
+        );
+        check_pip("```\npip install pytest black aa\n```", &["aa"]);
     }
 
     #[test]

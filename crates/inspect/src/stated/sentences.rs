@@ -442,6 +442,7 @@ fn is_denied(before: &str, after: &str) -> bool {
         "unless",
         " if ",
         "when ",
+        "both ",
         "remove",
         "unlike",
         "upcoming",
