@@ -100,6 +100,18 @@ pub struct Requirement {
     pub evidence: Evidence,
 }
 
+impl Requirement {
+    /// Its name, or where only an address is given, the normalised name of the repository at that address
+    /// (`git+https://host/user/CLIP.git@main` -> `clip`): nearly always what it installs, but a guess.
+    pub fn likely_name(&self) -> String {
+        match self.form {
+            _ if !self.name.is_empty() => self.name.clone(),
+            Form::Vcs => crate::stated::repository_of(&self.spec),
+            _ => String::new(),
+        }
+    }
+}
+
 /// How a requirement names its distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -189,7 +201,7 @@ pub struct StatedValue {
 pub struct Stated {
     /// Debian/Ubuntu packages of `apt install` lines. README and INSTALL are `Recommended`, Dockerfile and CI `Weak`.
     pub apt: Vec<StatedValue>,
-    /// CUDA versions.
+    /// CUDA versions: `11.8`, or `>=11.1` where a lower bound is stated.
     pub cuda: Vec<StatedValue>,
     /// torch versions (PEP 440 specifiers).
     pub torch: Vec<StatedValue>,
@@ -201,7 +213,7 @@ pub struct Stated {
     pub env: Vec<StatedValue>,
     /// How the project itself is installed in upstream's words: `editable`, `plain`, `index` or `none`.
     pub installs: Vec<StatedValue>,
-    /// Package names installed through `pip` lines with options that matter (`--no-build-isolation`, `--no-deps`).
+    /// Options of `pip` lines that matter, each with a name it was used for: `--no-build-isolation flash-attn`.
     pub pip_flags: Vec<StatedValue>,
 }
 

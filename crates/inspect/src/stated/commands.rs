@@ -3,7 +3,7 @@
 //! Understands the few commands that install things (`apt`, `pip`, `conda`, `uv`, `python setup.py`) and what moves
 //! around them (`cd`, `git clone`, `export`). A package name that a package manager would refuse is left out.
 
-use super::{Notes, add, repository_of};
+use super::{Notes, add};
 use crate::declared::conda::{self, Package};
 use crate::declared::join;
 use crate::declared::requirements::{Entry, install_arguments, split_words};
@@ -598,8 +598,7 @@ fn local(notes: &mut Notes<'_>, setting: &Setting<'_>, state: &State, target: &s
         Place::Outside(address) => {
             // Installing the clone of another repository is installing it from its address.
             if matches!(path, "." | "./") && setting.general {
-                let name = repository_of(address);
-                notes.requirement(&name, &format!("git+{address}"), Form::Vcs, &setting.scope, evidence);
+                notes.requirement("", &format!("git+{address}"), Form::Vcs, &setting.scope, evidence);
             }
         }
         // `git clone …/x` and `pip install -e x` beside it: the clone, even where the package in it has the same name.

@@ -136,7 +136,7 @@ impl Notes<'_> {
 }
 
 /// The normalised last part of a repository's address: `git+https://host/user/CLIP.git@main#egg=x` -> `clip`.
-fn repository_of(address: &str) -> String {
+pub(crate) fn repository_of(address: &str) -> String {
     let address = address.split(['#', '?']).next().unwrap_or_default().trim_end_matches('/');
     let last = address.rsplit('/').next().unwrap_or_default();
     let last = last.split('@').next().unwrap_or_default();
@@ -310,6 +310,17 @@ mod tests {
             ),
             pair("", "git+https://host.example/you/Other.git")
         );
+        assert_eq!(
+            installs("```\ngit clone https://host.example/me/own.git\npip install -e own\n```"),
+            pair("editable", "")
+        );
+    }
+
+    #[test]
+    fn an_address_without_a_name_tells_a_likely_one() {
+        let (.., requirements) =
+            read(&[("README.md", "```\npip install git+https://host.example/you/CLIP.git@main\n```")]);
+        assert_eq!((requirements[0].name.as_str(), requirements[0].likely_name().as_str()), ("", "clip"));
     }
 
     #[test]
