@@ -34,7 +34,7 @@ const PYTHON_LABEL: &str = "repro.python";
 const ORIGIN_LABEL: &str = "repro.python.origin";
 
 /// An image may be several gigabytes, and a registry slow; one that does not answer at all is noticed by the daemon.
-const PULL_PATIENCE: Duration = Duration::from_secs(1800);
+const PULL_PATIENCE: Duration = Duration::from_mins(30);
 
 /// Room for a root folder, its archive, the image and the Python on top.
 const NEEDED_BYTES: u64 = 2_000_000_000;
@@ -267,7 +267,7 @@ pub fn make(engine: &Engine, image: &str, options: &Options, project: &Project) 
     }
     // Two runs that want the same root would download it twice; the second one finds what the first has made.
     let folder = project.cache().join("bases");
-    let _lock = files::Lock::wait(&folder.join("lock"), Duration::from_secs(1800))?;
+    let _lock = files::Lock::wait(&folder.join("lock"), Duration::from_mins(30))?;
     engine.require_free(NEEDED_BYTES)?;
     let debian = format!("debian:{}-slim", tag.suite);
     if tag.python.is_none() {
@@ -355,7 +355,7 @@ fn build(
         dockerfile: path,
         tag: Some(tag.text.clone()),
         labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
-        timeout: Some(Duration::from_secs(1800)),
+        timeout: Some(Duration::from_mins(30)),
         ..BuildRequest::default()
     };
     let BuildOutcome { result, .. } = engine.build(&request, log, &mut |_| {})?;

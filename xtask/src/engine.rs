@@ -44,7 +44,7 @@ pub const STAND_IN_LABEL: &str = "repro.stand-in";
 pub const STAND_IN_TAG_LABEL: &str = "repro.stand-in.tag";
 
 /// How long a question to the engine may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Environment variable that names the engine, as `--engine` does.
 pub const ENGINE_VARIABLE: &str = "REPRO_ENGINE";
@@ -208,6 +208,14 @@ impl Image {
         self.labels.contains_key(STAND_IN_LABEL)
     }
 
+    /// Did this program build it, as the result of some repository? A stand-in is none, and neither is somebody's own
+    /// image on a stand-in, which has inherited its labels.
+    fn is_own_build(&self) -> bool {
+        self.labels.get(OWN_LABEL).is_some_and(|value| value == "1")
+            && self.labels.contains_key(TAG_LABEL)
+            && self.labels.get(TAG_LABEL) != self.labels.get(STAND_IN_TAG_LABEL)
+    }
+
     /// Value of a variable of the image's environment.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
@@ -358,15 +366,14 @@ impl Engine {
         self.succeed(&["tag", image, tag], &format!("tag `{image}`")).map(drop)
     }
 
-    /// Removes an image that this program built under this tag (or that has no tag left). Says whether it did; any other
-    /// image is left alone.
+    /// Removes an image that this program built under this tag. Says whether it did; any other image is left alone, a
+    /// stand-in too.
     pub fn remove_image(&self, image: &str) -> Result<bool, EngineError> {
         let Some(info) = self.inspect(image)? else { return Ok(false) };
-        let ours = info.labels.get(OWN_LABEL).is_some_and(|value| value == "1")
-            && (info.tags.is_empty()
-                || info.labels.get(TAG_LABEL).is_some_and(|tag| {
-                    info.tags.iter().all(|present| present == tag || present.ends_with(&format!("/{tag}")))
-                }));
+        let ours = info.is_own_build()
+            && info.labels.get(TAG_LABEL).is_some_and(|tag| {
+                info.tags.iter().all(|present| present == tag || present.ends_with(&format!("/{tag}")))
+            });
         if !ours {
             return Ok(false);
         }
@@ -386,7 +393,8 @@ impl Engine {
             arguments.extend(["--platform", platform]);
         }
         arguments.push(image);
-        let said = process::ask(&self.expression(&self.program, arguments), timeout).map_err(EngineError::from_io)?;
+        let said =
+            process::ask(&expression(self.program.as_path(), arguments), timeout).map_err(EngineError::from_io)?;
         if said.ok() {
             return Ok(Pulled::Yes);
         }
@@ -407,7 +415,7 @@ impl Engine {
             arguments.extend(["--change".to_owned(), change.clone()]);
         }
         arguments.extend([archive.display().to_string(), tag.to_owned()]);
-        let said = process::ask(&self.expression(&self.program, arguments), Duration::from_secs(600))
+        let said = process::ask(&expression(self.program.as_path(), arguments), Duration::from_mins(10))
             .map_err(EngineError::from_io)?;
         if said.ok() { Ok(()) } else { Err(self.trouble(&said, &format!("import `{tag}`"), None)) }
     }
@@ -431,9 +439,7 @@ impl Engine {
     pub fn prune_own(&self) -> Result<usize, EngineError> {
         let mut removed = self.remove_leftovers()?;
         for image in self.images_with_label(&format!("{OWN_LABEL}=1"))? {
-            // Somebody's own image on one of our bases inherits its labels.
-            let inherited = image.labels.get(TAG_LABEL) == image.labels.get(STAND_IN_TAG_LABEL);
-            if image.tags.is_empty() && !inherited && self.ask(&["rmi", &image.id])?.ok() {
+            if image.tags.is_empty() && image.is_own_build() && self.ask(&["rmi", &image.id])?.ok() {
                 removed += 1;
             }
         }
@@ -492,16 +498,12 @@ impl Engine {
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<Said, EngineError> {
-        process::ask(&self.expression(&self.program, arguments), PATIENCE).map_err(EngineError::from_io)
+        process::ask(&expression(self.program.as_path(), arguments), PATIENCE).map_err(EngineError::from_io)
     }
 
     fn succeed(&self, arguments: &[&str], what: &str) -> Result<Said, EngineError> {
         let said = self.ask(arguments)?;
         if said.ok() { Ok(said) } else { Err(self.trouble(&said, what, None)) }
-    }
-
-    fn expression(&self, program: &Path, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> duct::Expression {
-        expression(program, arguments)
     }
 
     /// Turns a failed call into the error that says what to do.
@@ -664,7 +666,8 @@ fn random_suffix() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let seed = format!("{} {now} {}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    sha2::Sha256::digest(seed).iter().take(5).map(|byte| format!("{byte:02x}")).collect()
+    let digits = format!("{:x}", sha2::Sha256::digest(seed));
+    digits.chars().take(10).collect()
 }
 
 #[derive(Debug, Deserialize)]

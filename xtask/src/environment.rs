@@ -22,7 +22,7 @@ const SHELL_PART: &str = include_str!("environment/measure.sh");
 const PYTHON_PART: &str = include_str!("environment/measure.py");
 
 /// NGC images are large and start slowly from a cold disk.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What `measure.py` prints.
 #[derive(Debug, Default, Deserialize)]
@@ -44,22 +44,18 @@ pub fn measure(engine: &Engine, image: &str, cache: &Path) -> anyhow::Result<Env
         return Err(EngineError::NoSuchImage { image: image.to_owned(), said }.into());
     };
     // A changed question makes old answers worthless.
-    let question: String = sha2::Sha256::digest([SHELL_PART, PYTHON_PART].concat())
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let question = format!("{:x}", sha2::Sha256::digest([SHELL_PART, PYTHON_PART].concat()));
+    let question = question.get(..8).unwrap_or(&question);
     let id = info.id.trim_start_matches("sha256:");
     let kept = cache.join("environments").join(format!("{id}-{question}.json"));
     let known = std::fs::read(&kept).ok().and_then(|bytes| serde_json::from_slice::<Environment>(&bytes).ok());
-    let measured = match known {
-        Some(environment) => environment,
-        None => {
-            let environment = Environment { image_id: Some(info.id.clone()), ..ask(engine, image)? };
-            let text = serde_json::to_string_pretty(&environment).context("cannot write an environment as JSON")?;
-            files::write_atomically(&kept, text.as_bytes())?;
-            environment
-        }
+    let measured = if let Some(environment) = known {
+        environment
+    } else {
+        let environment = Environment { image_id: Some(info.id.clone()), ..ask(engine, image)? };
+        let text = serde_json::to_string_pretty(&environment).context("cannot write an environment as JSON")?;
+        files::write_atomically(&kept, text.as_bytes())?;
+        environment
     };
     // What depends on the name and on the registry is not the image's own.
     Ok(Environment {
@@ -103,7 +99,7 @@ fn read(text: &str) -> Environment {
         match key {
             "repro:distribution" => value.clone_into(&mut environment.distribution),
             "repro:release" => value.clone_into(&mut environment.release),
-            "repro:architecture" => environment.architecture = architecture(value).to_owned(),
+            "repro:architecture" => architecture(value).clone_into(&mut environment.architecture),
             "repro:user" => value.clone_into(&mut environment.user),
             "repro:uid_1000" => {
                 environment.uid_1000 = value.split_once(':').map(|(name, home)| (name.to_owned(), home.to_owned()));

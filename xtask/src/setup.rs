@@ -24,8 +24,8 @@ use crate::{
 const PACKAGES: [&str; 5] = ["docker.io", "iptables", "debootstrap", "ca-certificates", "git"];
 
 /// A daemon on a slow disk takes some ten seconds to its first answer.
-const START_PATIENCE: Duration = Duration::from_secs(60);
-const INSTALL_PATIENCE: Duration = Duration::from_secs(1800);
+const START_PATIENCE: Duration = Duration::from_mins(1);
+const INSTALL_PATIENCE: Duration = Duration::from_mins(30);
 
 /// One thing that `--setup` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +124,7 @@ fn perform(step: &Step) -> anyhow::Result<()> {
             if iptables_works() {
                 return Ok(());
             }
-            run(&["update-alternatives", "--set", "iptables", "/usr/sbin/iptables-legacy"], Duration::from_secs(60))
+            run(&["update-alternatives", "--set", "iptables", "/usr/sbin/iptables-legacy"], Duration::from_mins(1))
         }
         Step::StartDaemon => start_daemon(),
     }
@@ -195,7 +195,7 @@ fn detach(log: &Path) -> anyhow::Result<()> {
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(3).collect();
-    lines.into_iter().rev().map(|line| format!("\n  {line}")).collect()
+    lines.into_iter().rev().fold(String::new(), |text, line| text + "\n  " + line)
 }
 
 /// Can rules be listed? Where the kernel has no nftables, the newer iptables cannot.

@@ -129,10 +129,11 @@ impl HostPython {
         }
         copy_folder(&prefix.join("lib").join(&library), &target.join("lib").join(&library), &|path, is_folder| {
             let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let extension = path.extension().unwrap_or_default();
             if is_folder {
                 matches!(name.as_ref(), "__pycache__" | "test" | "tests" | "idle_test" | "site-packages")
             } else {
-                name.ends_with(".pyc") || name.ends_with(".a")
+                extension == "pyc" || extension == "a"
             }
         })?;
         fs_err::create_dir_all(target.join("lib").join(&library).join("site-packages"))?;
@@ -148,12 +149,13 @@ impl HostPython {
                 || name.strip_prefix("libpython").or_else(|| name.strip_prefix("python-")).is_some_and(|rest| {
                     rest.strip_prefix(minor.as_str())
                         .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-                }) && !name.ends_with(".a")
+                })
         };
         for folder in ["lib", "lib/pkgconfig"] {
             for entry in std::fs::read_dir(prefix.join(folder)).into_iter().flatten().flatten() {
                 let name = entry.file_name();
-                if own(&name.to_string_lossy()) && !entry.path().is_dir() {
+                let is_static = entry.path().extension().is_some_and(|extension| extension == "a");
+                if own(&name.to_string_lossy()) && !is_static && !entry.path().is_dir() {
                     copy_entry(&entry.path(), &target.join(folder).join(&name))?;
                 }
             }

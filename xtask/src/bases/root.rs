@@ -22,7 +22,7 @@ use crate::{
 const CERTIFICATES: &str = "/usr/local/share/ca-certificates";
 const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-const MIRROR_PATIENCE: Duration = Duration::from_secs(1200);
+const MIRROR_PATIENCE: Duration = Duration::from_mins(20);
 
 /// What the official image leaves out; a licence file stays.
 /// Source: `.slimify-excludes` of <https://github.com/debuerreotype/debuerreotype>.
@@ -134,7 +134,7 @@ fn make(suite: &str, mirror: Option<&str>, folder: &Path, archive: &Path) -> any
         "--exclude=./dev/*".to_owned(),
         ".".to_owned(),
     ];
-    run(Path::new("/bin/tar"), &arguments, Duration::from_secs(600))?;
+    run(Path::new("/bin/tar"), &arguments, Duration::from_mins(10))?;
     fs_err::rename(&unfinished, archive)?;
     Ok(())
 }
@@ -234,7 +234,7 @@ fn chroot(root: &Path, command: &[&str]) -> anyhow::Result<()> {
     let arguments: Vec<String> =
         std::iter::once(root.display().to_string()).chain(command.iter().map(|&word| word.to_owned())).collect();
     let chroot = which::which_in("chroot", Some(search_path()), ".").context("`chroot` is missing")?;
-    run(&chroot, &arguments, Duration::from_secs(600))
+    run(&chroot, &arguments, Duration::from_mins(10))
 }
 
 /// Runs a program of the administrator's; its last words are the error.

@@ -22,6 +22,7 @@ use crate::{
                         A stand-in is made by debootstrap (as root) from a Debian mirror and a CPython of this machine, \
                         else Debian's own. It carries the label `repro.stand-in=1`."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
     /// Images with their Debian suite in the tag; none: every Python that can be had for the suites
     #[arg(value_name = "TAG")]
@@ -69,7 +70,7 @@ struct Failed {
     reason: String,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let engine = setup::ensure_engine(args.engine.as_deref(), args.setup)?;
     let project = Project::find(Path::new("."), None);
     let mut answer = Answer { schema: 1, ..Answer::default() };
@@ -79,7 +80,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             report::status("Removed", tag);
         }
     } else if !args.list {
-        make(&engine, &args, &project, &mut answer)?;
+        make(&engine, args, &project, &mut answer)?;
     }
     answer.stand_ins = bases::stand_ins(&engine)?;
     let usual = bases::usual(&args.suites);

@@ -66,9 +66,9 @@ struct Answer<'a> {
     checks: &'a [Check],
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(Path::new("."), None);
-    let (checks, ready) = examine(&args, &project);
+    let (checks, ready) = examine(args, &project);
     match args.format {
         Format::Json => report::json(&Answer { schema: 1, ready, checks: &checks })?,
         Format::Text => report::data(text(&checks, ready)),
@@ -202,7 +202,7 @@ fn container_network(engine: &Engine, offline: bool) -> Option<Check> {
         image: tag,
         command: Some(command.map(ToOwned::to_owned).to_vec()),
         name: "doctor".into(),
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
         ..RunRequest::default()
     };
     let started = Instant::now();

@@ -14,7 +14,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::{
-    Builder, Engine, EngineError, OWN_LABEL, TAG_LABEL,
+    Builder, Engine, EngineError, OWN_LABEL, TAG_LABEL, expression,
     process::{self, End},
     progress::{BuildProgress, FailedStep, Reader, Style},
 };
@@ -154,27 +154,26 @@ impl Engine {
             End::Exited(Some(0)) => read_id(&id_file).or_else(|| reader.image_id.clone()),
             _ => None,
         };
-        let result = match image_id {
-            Some(image_id) => BuildResult::Built { image_id },
-            None => {
-                let (step, output) = reader.failure();
-                let exit_code = if let End::Exited(code) = end { code } else { None };
-                let step_code = step.as_ref().and_then(|step| step.exit_code);
-                // The step's own words never decide whose failure it is: a program may print anything.
-                let own_words = if step_code.is_some() {
-                    String::new()
-                } else {
-                    format!("{}\n{}", reader.closing_text(), last_lines.join("\n"))
-                };
-                let kind = match end {
-                    End::TimedOut => BuildFailureKind::TimedOut,
-                    End::Interrupted => BuildFailureKind::Interrupted,
-                    End::Exited(_) if speaks_of_full_disk(&output) && self.is_disk_full() => BuildFailureKind::DiskFull,
-                    End::Exited(_) if step_code.is_some() => BuildFailureKind::Step,
-                    End::Exited(_) => classify(&own_words),
-                };
-                BuildResult::Failed(BuildFailure { kind, step, output, exit_code })
-            }
+        let result = if let Some(image_id) = image_id {
+            BuildResult::Built { image_id }
+        } else {
+            let (step, output) = reader.failure();
+            let exit_code = if let End::Exited(code) = end { code } else { None };
+            let step_code = step.as_ref().and_then(|step| step.exit_code);
+            // The step's own words never decide whose failure it is: a program may print anything.
+            let own_words = if step_code.is_some() {
+                String::new()
+            } else {
+                format!("{}\n{}", reader.closing_text(), last_lines.join("\n"))
+            };
+            let kind = match end {
+                End::TimedOut => BuildFailureKind::TimedOut,
+                End::Interrupted => BuildFailureKind::Interrupted,
+                End::Exited(_) if speaks_of_full_disk(&output) && self.is_disk_full() => BuildFailureKind::DiskFull,
+                End::Exited(_) if step_code.is_some() => BuildFailureKind::Step,
+                End::Exited(_) => classify(&own_words),
+            };
+            BuildResult::Failed(BuildFailure { kind, step, output, exit_code })
         };
         Ok(BuildOutcome { result, seconds, log: log.to_owned(), cached_steps: reader.cached, clipped: reader.clipped })
     }
@@ -211,7 +210,7 @@ impl Engine {
             Builder::Buildx | Builder::BuiltIn => "1",
             Builder::Legacy | Builder::Buildah => "0",
         };
-        self.expression(&self.build_program, arguments)
+        expression(self.build_program.as_path(), arguments)
             .env("DOCKER_BUILDKIT", buildkit)
             // The result is one plain image, as the other builders make it.
             .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")

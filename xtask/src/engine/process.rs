@@ -149,18 +149,17 @@ pub(super) fn ask(expression: &duct::Expression, timeout: Duration) -> io::Resul
         let pids = pids.clone();
         move || signal_groups("TERM", &pids)
     });
-    match handle.wait_timeout(timeout)? {
-        Some(output) => Ok(Said {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            timed_out: false,
-        }),
-        None => {
-            signal_groups("KILL", &pids);
-            Ok(Said { timed_out: true, stderr: format!("no answer within {} s", timeout.as_secs()), ..Said::default() })
-        }
-    }
+    let Some(output) = handle.wait_timeout(timeout)? else {
+        signal_groups("KILL", &pids);
+        let stderr = format!("no answer within {} s", timeout.as_secs());
+        return Ok(Said { timed_out: true, stderr, ..Said::default() });
+    };
+    Ok(Said {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        timed_out: false,
+    })
 }
 
 /// The process leads a group of its own: a Ctrl-C in the terminal then reaches only this program, which ends its

@@ -4,7 +4,7 @@
 //! the failed step with the output that is its own (BuildKit runs stages side by side and mixes their lines).
 //! It decides nothing about causes, and text it does not know passes through as output.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use serde::Serialize;
 
@@ -125,9 +125,9 @@ impl Reader {
             }
         } else if let Some(step) = bracketed(rest) {
             // A vertex is announced again whenever its output resumes; only the first time is it a step that begins.
-            if !self.steps.contains_key(&id) {
+            if let Entry::Vacant(place) = self.steps.entry(id) {
                 emit(step.event());
-                self.steps.insert(id, step);
+                place.insert(step);
             }
             self.current = Some(id);
         } else if let Some(text) = timed(rest) {

@@ -70,7 +70,7 @@ impl Real {
             command: Some(["sh", "-c", script].map(ToOwned::to_owned).to_vec()),
             name: "test".into(),
             list_changes: true,
-            timeout: Some(Duration::from_secs(60)),
+            timeout: Some(Duration::from_mins(1)),
             ..RunRequest::default()
         }
     }

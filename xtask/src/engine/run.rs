@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Engine, EngineError, Kind, OWN_LABEL, PROCESS_LABEL,
+    Engine, EngineError, Kind, OWN_LABEL, PROCESS_LABEL, expression,
     process::{self, End, Said},
 };
 use crate::interrupt;
@@ -27,7 +27,7 @@ const CHANGED_LIMIT: usize = 300;
 const SIZES_LIMIT: usize = 40;
 
 /// How long creating, inspecting or removing a container may take: a busy disk is slow, a hung daemon is slower.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What to run.
 #[derive(Debug, Clone, Default)]
@@ -151,7 +151,7 @@ impl Engine {
         let container = self.create(request)?;
         let started = Instant::now();
         let end = process::watch(
-            &self.expression(&self.program, ["start", "--attach", &container.name]),
+            &expression(self.program.as_path(), ["start", "--attach", &container.name]),
             request.timeout,
             Some(log),
             on_line,
@@ -181,7 +181,7 @@ impl Engine {
     pub fn capture(&self, request: &RunRequest) -> Result<Captured, EngineError> {
         let container = self.create(request)?;
         let said = process::ask(
-            &self.expression(&self.program, ["start", "--attach", &container.name]),
+            &expression(self.program.as_path(), ["start", "--attach", &container.name]),
             request.timeout.unwrap_or(PATIENCE),
         )
         .map_err(EngineError::from_io)?;
@@ -228,7 +228,8 @@ impl Engine {
             flag("--security-opt", "label=disable".to_owned());
         }
         arguments.extend(self.visible_run_arguments(request));
-        let said = process::ask(&self.expression(&self.program, &arguments), PATIENCE).map_err(EngineError::from_io)?;
+        let said =
+            process::ask(&expression(self.program.as_path(), &arguments), PATIENCE).map_err(EngineError::from_io)?;
         if said.ok() {
             // Interrupted meanwhile: the guard's removal may have come too early, the drop's does not.
             if interrupt::requested() {
@@ -344,7 +345,7 @@ impl<'a> Container<'a> {
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<Said, EngineError> {
-        process::ask(&self.engine.expression(&self.engine.program, arguments), PATIENCE).map_err(EngineError::from_io)
+        process::ask(&expression(self.engine.program.as_path(), arguments), PATIENCE).map_err(EngineError::from_io)
     }
 
     fn kill(&self) {
@@ -414,9 +415,7 @@ impl<'a> Container<'a> {
     /// Size and type from the tar header that `cp` begins with; the rest is not waited for.
     fn header(&self, path: &str) -> Option<Entry> {
         let source = format!("{}:{path}", self.name);
-        let reader = self
-            .engine
-            .expression(&self.engine.program, ["cp", &source, "-"])
+        let reader = expression(self.engine.program.as_path(), ["cp", &source, "-"])
             .stdin_null()
             .stderr_null()
             .unchecked()
@@ -512,7 +511,7 @@ fn is_noise(path: &str) -> bool {
                 "__pycache__" | ".cache" | ".config" | ".local" | ".nv" | ".triton" | ".ipython" | ".pytest_cache"
             )
         })
-        || path.ends_with(".pyc")
+        || Path::new(path).extension().is_some_and(|extension| extension == "pyc")
 }
 
 #[cfg(test)]
