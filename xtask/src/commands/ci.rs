@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::project::Project;
-use crate::setup;
+use crate::{bases, setup};
 use crate::steps::Steps;
 
 /// Everything that continuous integration checks.
@@ -18,7 +18,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(&std::env::current_dir()?, None);
     let engine = setup::ensure_engine(None, args.setup)?;
-    drop(engine);
+    if args.setup {
+        bases::ensure(&engine, "python:3.11-slim-bookworm", &project)?;
+    }
     let mut steps = Steps::new(&project);
     steps.cargo("format", &["fmt", "--all", "--check"], &[]);
     steps.cargo("clippy", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]);

@@ -28,6 +28,8 @@ pub struct Args {
 /// What the demo reproduces.
 const REPOSITORY: &str = "google/magika";
 const SOURCE: &str = "pypi:magika==0.5.1";
+/// A base image that can be stood in for on any machine with a Debian mirror.
+const BASE: &str = "python:3.11-slim-bookworm";
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
@@ -41,6 +43,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         platform: "linux/amd64".to_owned(),
         ..From::default()
     };
+    if args.setup {
+        bases::ensure(&engine, BASE, &project)?;
+    }
     let pythons = bases::pythons(&engine, &project)?;
     let read = cycle::read(&from, &project, Some(&engine), false)?;
     let plan = cycle::plan(&read, &from, &project, &pythons)?;

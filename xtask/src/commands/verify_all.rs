@@ -43,6 +43,9 @@ pub struct Args {
     /// Print the matrix of jobs for GitHub Actions instead of verifying
     #[arg(long)]
     matrix: bool,
+    /// With `--matrix`: append `matrix=…` to this file (GitHub's step output)
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    github_output: Option<PathBuf>,
     /// `runs-on` label of jobs that need a GPU; without it they are left out of the matrix
     #[arg(long, value_name = "LABEL")]
     gpu_runner: Option<String>,
@@ -116,7 +119,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         all.retain(|(repo, _)| args.only.contains(repo));
     }
     if args.matrix {
-        report::data(matrix(&all, args.gpu_runner.as_deref()));
+        let matrix = matrix(&all, args.gpu_runner.as_deref());
+        if let Some(path) = &args.github_output {
+            let mut text = fs_err::read_to_string(path).unwrap_or_default();
+            text.push_str(&format!("matrix={matrix}\n"));
+            files::write_atomically(path, text.as_bytes())?;
+        }
+        report::data(matrix);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(shard) = &args.shard {

@@ -104,8 +104,8 @@ fn check_seen(line: &str, evidence: &Evidence, context: &str) {
         _ => panic!("`{line}` in {context}"),
     };
     match wanted.strip_suffix('+') {
-        Some(least) => assert!(number >= least.parse().unwrap(), "`{line}` in {context}"),
-        None => assert_eq!(number, wanted.parse().unwrap(), "`{line}` in {context}"),
+        Some(least) => assert!(number >= least.parse::<u64>().unwrap(), "`{line}` in {context}"),
+        None => assert_eq!(number.to_string(), wanted, "`{line}` in {context}"),
     }
 }
 

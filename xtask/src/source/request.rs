@@ -104,11 +104,6 @@ impl SourceRequest {
         };
         Ok(Self { user, repo, upstream, location })
     }
-
-    /// `USER/REPO`.
-    pub(crate) fn name(&self) -> String {
-        format!("{}/{}", self.user, self.repo)
-    }
 }
 
 /// A git repository as an argument names it.
@@ -390,7 +385,8 @@ mod tests {
             Revision::Named(name) => name.clone(),
             Revision::Path(path) => format!("*{path}"),
         };
-        assert_eq!((request.name().as_str(), url.as_str(), revision.as_str()), expected);
+        let name = format!("{}/{}", request.user, request.repo);
+        assert_eq!((name.as_str(), url.as_str(), revision.as_str()), expected);
     }
 
     #[track_caller]
