@@ -541,7 +541,9 @@ pub(crate) fn watch(
     log: Option<&Path>,
     on_line: &mut dyn FnMut(&str),
 ) -> Result<Option<i32>, EngineError> {
-    match process::watch(command, Some(timeout), log, on_line).map_err(EngineError::from_io)? {
+    match process::watch(command, process::Streams::Merged, Some(timeout), log, on_line)
+        .map_err(EngineError::from_io)?
+    {
         process::End::Exited(code) => Ok(code),
         process::End::TimedOut => Ok(None),
         process::End::Interrupted => Err(EngineError::Interrupted),

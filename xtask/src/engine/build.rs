@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::{
     Builder, Engine, EngineError, OWN_LABEL, TAG_LABEL, expression,
-    process::{self, End},
+    process::{self, End, Streams},
     progress::{BuildProgress, FailedStep, Reader, Style},
 };
 
@@ -137,8 +137,12 @@ impl Engine {
         });
         let mut last_lines: Vec<String> = Vec::new();
         let started = Instant::now();
-        let end =
-            process::watch(&self.build_command(request, &id_file), request.timeout, Some(log), &mut |line: &str| {
+        let end = process::watch(
+            &self.build_command(request, &id_file),
+            Streams::Merged,
+            request.timeout,
+            Some(log),
+            &mut |line: &str| {
                 reader.read(line, &mut *progress);
                 if !line.trim().is_empty() {
                     if last_lines.len() >= 4 {
@@ -146,8 +150,9 @@ impl Engine {
                     }
                     last_lines.push(line.to_owned());
                 }
-            })
-            .map_err(EngineError::from_io)?;
+            },
+        )
+        .map_err(EngineError::from_io)?;
         let seconds = started.elapsed().as_secs_f64();
 
         let image_id = match end {

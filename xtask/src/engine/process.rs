@@ -35,50 +35,71 @@ pub(super) enum End {
     Interrupted,
 }
 
-/// Runs `expression` with stdin closed and stdout and stderr as one stream, in the order the process wrote them.
+/// How the two outputs of a process become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streams {
+    /// One pipe for both: exactly the order in which the process wrote, also within lines.
+    Merged,
+    /// One pipe for each, joined line by line. An engine's client passes on what a container wrote in pieces, with no
+    /// order between the two; joined in one pipe, a line of one would begin within a line of the other.
+    Apart,
+}
+
+/// Runs `expression` with stdin closed.
 ///
 /// Each line is handed to `on_line` without its end and without terminal escapes (a carriage return ends a line too:
-/// progress bars are lines); `log` gets the bytes as they were.
+/// progress bars are lines); `log` gets the lines as they were.
 pub(super) fn watch(
     expression: &duct::Expression,
+    streams: Streams,
     timeout: Option<Duration>,
     log: Option<&Path>,
     on_line: &mut dyn FnMut(&str),
 ) -> io::Result<End> {
     let mut log = log.map(LogFile::create).transpose()?;
-    let reader = Arc::new(in_own_group(expression).stdin_null().stderr_to_stdout().unchecked().reader()?);
+    let expression = in_own_group(expression).stdin_null().unchecked();
+    let (expression, errors) = match streams {
+        Streams::Merged => (expression.stderr_to_stdout(), None),
+        Streams::Apart => {
+            let (reader, writer) = io::pipe()?;
+            (expression.stderr_file(writer), Some(reader))
+        }
+    };
+    let reader = Arc::new(expression.reader()?);
+    // It holds the writing end, and with it the stream open.
+    drop(expression);
     let pids = reader.pids();
     let _guard = interrupt::on_interrupt({
         let pids = pids.clone();
         move || signal_groups("TERM", &pids)
     });
 
-    let (sender, chunks) = mpsc::sync_channel::<Vec<u8>>(64);
+    let (sender, chunks) = mpsc::sync_channel::<(usize, Vec<u8>)>(64);
     let for_thread = Arc::clone(&reader);
-    std::thread::spawn(move || {
-        let mut source: &duct::ReaderHandle = &for_thread;
-        let mut buffer = vec![0; 64 * 1024];
-        // A failed read means the same as the end: nothing more will come.
-        while let Ok(count @ 1..) = source.read(&mut buffer) {
-            let Some(chunk) = buffer.get(..count) else { break };
-            if sender.send(chunk.to_vec()).is_err() {
-                break;
-            }
-        }
-    });
+    forward(0, move |buffer| (&*for_thread).read(buffer), sender.clone());
+    if let Some(mut errors) = errors {
+        forward(1, move |buffer| errors.read(buffer), sender.clone());
+    }
+    drop(sender);
 
     let started = Instant::now();
-    let mut lines = Lines::default();
+    let mut lines = [Lines::default(), Lines::default()];
     let mut ending: Option<(End, Instant)> = None;
     loop {
         match chunks.recv_timeout(Duration::from_millis(100)) {
-            Ok(chunk) => {
-                if let Some(Err(error)) = log.as_mut().map(|log| log.write(&chunk)) {
+            Ok((stream, chunk)) => {
+                let mut written = Ok(());
+                if let Some(lines) = lines.get_mut(stream) {
+                    lines.push(&chunk, &mut |raw, text| {
+                        written = std::mem::replace(&mut written, Ok(())).and_then(|()| LogFile::write(&mut log, raw));
+                        on_line(text);
+                    });
+                }
+                if let Err(error) = written.and_then(|()| LogFile::flush(&mut log)) {
                     // Most likely a full disk: what goes on without a log cannot be explained later.
                     signal_groups("KILL", &pids);
                     return Err(error);
                 }
-                lines.push(&chunk, on_line);
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -99,10 +120,14 @@ pub(super) fn watch(
             _ => {}
         }
     }
-    lines.finish(on_line);
-    if let Some(log) = &mut log {
-        log.file.flush()?;
+    for lines in &mut lines {
+        lines.finish(&mut |raw, text| {
+            // The process has ended; a log that misses its last words is better than no outcome.
+            let _ = LogFile::write(&mut log, raw);
+            on_line(text);
+        });
     }
+    LogFile::flush(&mut log)?;
     if let Some((end, _)) = ending {
         return Ok(end);
     }
@@ -117,6 +142,23 @@ pub(super) fn watch(
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Passes on what a stream gives, from a thread of its own. A failed read means the same as the end: nothing more will come.
+fn forward(
+    stream: usize,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize> + Send + 'static,
+    sender: mpsc::SyncSender<(usize, Vec<u8>)>,
+) {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(count @ 1..) = read(&mut buffer) {
+            let Some(chunk) = buffer.get(..count) else { break };
+            if sender.send((stream, chunk.to_vec())).is_err() {
+                break;
+            }
+        }
+    });
 }
 
 /// What a short command said.
@@ -198,18 +240,24 @@ impl LogFile {
         Ok(Self { file: io::BufWriter::new(file), written: 0 })
     }
 
-    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let before = self.written;
-        self.written = before.saturating_add(chunk.len() as u64);
+    /// Where there is no log, nothing is written.
+    fn write(log: &mut Option<Self>, bytes: &[u8]) -> io::Result<()> {
+        let Some(log) = log else { return Ok(()) };
+        let before = log.written;
+        log.written = before.saturating_add(bytes.len() as u64);
         if before >= LOG_LIMIT {
             return Ok(());
         }
-        self.file.write_all(chunk)?;
-        if self.written >= LOG_LIMIT {
-            writeln!(self.file, "\n[log cut here: it grew beyond {} MiB]", LOG_LIMIT / 1024 / 1024)?;
+        log.file.write_all(bytes)?;
+        if log.written >= LOG_LIMIT {
+            writeln!(log.file, "\n[log cut here: it grew beyond {} MiB]", LOG_LIMIT / 1024 / 1024)?;
         }
-        // Someone may be reading along (`tail -f`), and a killed program loses what is buffered.
-        self.file.flush()
+        Ok(())
+    }
+
+    /// Someone may be reading along (`tail -f`), and a killed program loses what is buffered.
+    fn flush(log: &mut Option<Self>) -> io::Result<()> {
+        log.as_mut().map_or(Ok(()), |log| log.file.flush())
     }
 }
 
@@ -221,31 +269,31 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, chunk: &[u8], on_line: &mut dyn FnMut(&str)) {
+    /// `emit` gets each line as it was, end included, and as text.
+    fn push(&mut self, chunk: &[u8], emit: &mut dyn FnMut(&[u8], &str)) {
         for &byte in chunk {
-            if byte == b'\n' || byte == b'\r' {
-                // An empty line is a line when a newline ended it, unless that newline is the second half of `\r\n`.
-                self.emit(on_line, byte == b'\n' && !self.after_return);
-                self.after_return = byte == b'\r';
-            } else {
-                self.after_return = false;
-                self.pending.push(byte);
-                if self.pending.len() >= LINE_LIMIT {
-                    self.emit(on_line, true);
-                }
+            self.pending.push(byte);
+            if byte == b'\n' && self.after_return && self.pending.len() == 1 {
+                // The second half of `\r\n`: it belongs to the line that is out already.
+                self.pending.clear();
+            } else if byte == b'\n' || byte == b'\r' || self.pending.len() >= LINE_LIMIT {
+                self.emit(emit);
             }
+            self.after_return = byte == b'\r';
         }
     }
 
-    fn finish(&mut self, on_line: &mut dyn FnMut(&str)) {
-        self.emit(on_line, false);
+    /// What is left when the stream has ended.
+    fn finish(&mut self, emit: &mut dyn FnMut(&[u8], &str)) {
+        if !self.pending.is_empty() {
+            self.emit(emit);
+        }
     }
 
-    fn emit(&mut self, on_line: &mut dyn FnMut(&str), even_empty: bool) {
-        if !self.pending.is_empty() || even_empty {
-            on_line(&without_escapes(&String::from_utf8_lossy(&self.pending)));
-            self.pending.clear();
-        }
+    fn emit(&mut self, emit: &mut dyn FnMut(&[u8], &str)) {
+        let raw = std::mem::take(&mut self.pending);
+        let text = String::from_utf8_lossy(&raw);
+        emit(&raw, &without_escapes(text.trim_end_matches(['\n', '\r'])));
     }
 }
 
@@ -262,9 +310,9 @@ mod tests {
         let mut seen = Vec::new();
         let mut lines = Lines::default();
         for chunk in chunks {
-            lines.push(chunk.as_bytes(), &mut |line| seen.push(line.to_owned()));
+            lines.push(chunk.as_bytes(), &mut |_, line| seen.push(line.to_owned()));
         }
-        lines.finish(&mut |line| seen.push(line.to_owned()));
+        lines.finish(&mut |_, line| seen.push(line.to_owned()));
         seen
     }
 
@@ -283,6 +331,7 @@ mod tests {
         let started = Instant::now();
         let end = watch(
             &duct::cmd!("sh", "-c", "echo begun; sleep 60 & sleep 60"),
+            Streams::Merged,
             Some(Duration::from_millis(300)),
             None,
             &mut |_| {},
@@ -292,19 +341,31 @@ mod tests {
     }
 
     #[test]
-    fn both_outputs_reach_the_log_and_the_callback_in_order() {
+    fn both_outputs_reach_the_log_and_the_callback() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("deep/run.log");
+        for streams in [Streams::Merged, Streams::Apart] {
+            let mut seen = Vec::new();
+            let end = watch(
+                &duct::cmd!("sh", "-c", "echo one; sleep 0.1; echo two >&2; sleep 0.1; printf 'half\\rthree'; exit 3"),
+                streams,
+                Some(Duration::from_secs(20)),
+                Some(&log),
+                &mut |line| seen.push(line.to_owned()),
+            );
+            assert_eq!(end.unwrap(), End::Exited(Some(3)));
+            assert_eq!(seen, ["one", "two", "half", "three"]);
+            assert_eq!(std::fs::read_to_string(&log).unwrap(), "one\ntwo\nhalf\rthree");
+        }
+    }
+
+    #[test]
+    fn lines_of_two_streams_are_joined_whole() {
         let mut seen = Vec::new();
-        let end = watch(
-            &duct::cmd!("sh", "-c", "echo one; echo two >&2; printf three; exit 3"),
-            Some(Duration::from_secs(20)),
-            Some(&log),
-            &mut |line| seen.push(line.to_owned()),
-        );
-        assert_eq!(end.unwrap(), End::Exited(Some(3)));
-        assert_eq!(seen, ["one", "two", "three"]);
-        assert_eq!(std::fs::read_to_string(log).unwrap(), "one\ntwo\nthree");
+        let script = "printf begin; printf 'other\\n' >&2; sleep 0.2; printf 'end\\n'";
+        watch(&duct::cmd!("sh", "-c", script), Streams::Apart, None, None, &mut |line| seen.push(line.to_owned()))
+            .unwrap();
+        assert_eq!(seen, ["other", "beginend"]);
     }
 
     #[test]

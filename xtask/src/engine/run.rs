@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Engine, EngineError, Kind, OWN_LABEL, PROCESS_LABEL, expression,
-    process::{self, End, Said},
+    process::{self, End, Said, Streams},
 };
 use crate::interrupt;
 
@@ -138,7 +138,8 @@ struct State {
 }
 
 impl Engine {
-    /// Runs a command with its output in `log` and, line by line, in `on_line`; stdin is closed.
+    /// Runs a command with its output in `log` and, line by line, in `on_line`; stdin is closed. Lines are whole and each
+    /// output is in order; between stdout and stderr no engine keeps one.
     ///
     /// An `Err` means that the container could not be had: trouble with the engine, or an image that is not there.
     /// A command that cannot be started is an outcome (127 or 126), as in a shell.
@@ -152,6 +153,7 @@ impl Engine {
         let started = Instant::now();
         let end = process::watch(
             &expression(self.program.as_path(), ["start", "--attach", &container.name]),
+            Streams::Apart,
             request.timeout,
             Some(log),
             on_line,
