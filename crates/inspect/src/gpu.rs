@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::facts::{Evidence, Gpu, GpuNeed};
 use crate::python::follow::{Program, Weight};
-use crate::python::sources::{Found, Sources, is_test, split};
+use crate::python::sources::{Found, Sources, has_ending, is_test, split};
 use crate::python::{Context, Device, DeviceUse, Value};
 
 /// Most evidence lines that are kept.
@@ -156,20 +156,24 @@ fn judge(signals: Signals, documents: Documents) -> Gpu {
         framework,
         mentions,
     } = signals;
-    let chooses = !choices.is_empty() || asks_for_cpu;
+    let chooses = !choices.is_empty();
     let says_cpu = !documents.cpu.is_empty();
-    let demanded = (!own_demands.is_empty() && !asks_for_cpu)
-        || (!settings.is_empty() && !asks_for_cpu && !documents.offers_option)
-        || (!cuda_only.is_empty() && !asks_for_cpu)
-        || (!reached_demands.is_empty() && !own_choice && !asks_for_cpu && !(chooses && says_cpu))
-        || (!chooses && !says_cpu && (conditional_demands.len() > 1 || !defaults.is_empty()))
-        || (!chooses && !says_cpu && framework.is_some() && !documents.demands.is_empty());
+    let silent = !chooses && !says_cpu;
+    // What the program's own lines demand nobody can choose away; demands further down may lie on a path not taken
+    // where the program chooses its device itself, and weaker signs count only where nothing speaks for the CPU.
+    let demands = [
+        !own_demands.is_empty(),
+        !settings.is_empty() && !documents.offers_option,
+        !cuda_only.is_empty(),
+        !reached_demands.is_empty() && !own_choice && !(chooses && says_cpu),
+        silent && conditional_demands.len() > 1,
+        silent && !defaults.is_empty(),
+        silent && framework.is_some() && !documents.demands.is_empty(),
+    ];
+    let demanded = !asks_for_cpu && demands.contains(&true);
     let takes_gpu = framework.is_some()
-        || chooses
-        || !mentions.is_empty()
-        || !conditional_demands.is_empty()
-        || !reached_demands.is_empty()
-        || !defaults.is_empty();
+        || asks_for_cpu
+        || [&choices, &mentions, &conditional_demands, &reached_demands, &defaults].iter().any(|list| !list.is_empty());
     let (need, lists) = if demanded {
         let lists =
             vec![own_demands, settings, cuda_only, reached_demands, documents.demands, conditional_demands, defaults];
@@ -206,11 +210,12 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
     let required = program.imports().required;
     let imported = |library: &str| required.keys().any(|name| name.split('.').next() == Some(library));
     let own_folder = program.files.first().map(|file| split(&file.path).0.to_owned());
+    let own_files = own_files(program);
     for (index, file) in program.files.iter().enumerate() {
         if !file.needed {
             continue;
         }
-        let own = index == 0;
+        let own = own_files.contains(&file.path);
         for device in &file.module.devices {
             let place = || program.evidence(file, device.line);
             match sort(program, index, device) {
@@ -264,6 +269,20 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
     }
     signals.choices.extend(other_choices);
     signals
+}
+
+/// The program's own file; where that is a mere starter (`__main__.py`, a console script's module), with those it starts.
+fn own_files(program: &Program<'_, '_>) -> BTreeSet<String> {
+    let mut own = BTreeSet::new();
+    if let Some(entry) = program.files.first() {
+        own.insert(entry.path.clone());
+        if entry.module.devices.is_empty() && entry.module.arguments.is_empty() && entry.module.imports.len() <= 12 {
+            let started =
+                entry.module.imports.iter().filter_map(|import| program.targets(&entry.path, import)).flatten();
+            own.extend(started.filter(|path| !path.ends_with("__init__.py")));
+        }
+    }
+    own
 }
 
 /// An argument by which the CPU can be had: any but a bare switch for the GPU's number.
@@ -356,7 +375,7 @@ fn imports(program: &Program<'_, '_>, index: usize, signals: &mut Signals) {
         let compiles_cuda = call.keywords.iter().any(|(key, value)| match value {
             Value::List(items) => items.iter().any(|item| match item {
                 Value::Text(text) | Value::Unknown(text) => {
-                    text.ends_with(".cu") || text.contains(".cu'") || text.contains(".cu\"")
+                    has_ending(text, "cu") || text.contains(".cu'") || text.contains(".cu\"")
                 }
                 _ => false,
             }),
@@ -413,9 +432,7 @@ fn documents(sources: &Sources<'_>) -> Documents {
         let lower = name.to_ascii_lowercase();
         let reads = folder.is_empty() && lower.starts_with("readme")
             || (folder.is_empty() || matches!(folder, "docs" | "doc")) && lower.starts_with("install");
-        if !reads
-            || !(lower.ends_with(".md") || lower.ends_with(".rst") || lower.ends_with(".txt") || !lower.contains('.'))
-        {
+        if !reads || lower.contains('.') && !["md", "rst", "txt"].iter().any(|ending| has_ending(&lower, ending)) {
             continue;
         }
         for (number, line) in text.lines().enumerate().take(4000) {
@@ -521,7 +538,7 @@ fn sentence(line: &str) -> Option<Says> {
 /// The first import of a GPU-taking framework anywhere in the package, tests, examples and tools aside.
 fn framework_of_package(sources: &Sources<'_>) -> Option<Evidence> {
     for (path, text) in sources.tree.texts() {
-        if !path.ends_with(".py") || is_test(path) || is_side(path) {
+        if !has_ending(path, "py") || is_test(path) || is_side(path) {
             continue;
         }
         for (number, line) in text.lines().enumerate() {

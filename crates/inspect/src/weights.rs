@@ -4,7 +4,7 @@
 
 use crate::facts::{Evidence, Weights};
 use crate::python::follow::{Program, Weight};
-use crate::python::sources::{is_test, split};
+use crate::python::sources::{has_ending, is_test, split};
 use crate::python::{Call, Value};
 use crate::tree::{Content, Tree};
 
@@ -43,6 +43,24 @@ const ENDINGS: [&str; 24] = [
 /// Endings that hold weights when the folder's name says so.
 const PACKED: [&str; 8] = ["dat", "gz", "lz4", "npy", "npz", "tar", "zip", "pickle"];
 
+/// Parts of names that folders of a checkout have and owners on the hub have not.
+const LOCAL_FOLDERS: [&str; 14] = [
+    "path",
+    "data",
+    "output",
+    "result",
+    "weight",
+    "checkpoint",
+    "ckpt",
+    "pretrain",
+    "models",
+    "image",
+    "assets",
+    "logs",
+    "config",
+    "experiments",
+];
+
 /// Lists where the weights of a program come from, surest first. `command` is the line that starts it.
 pub(crate) fn find(program: &Program<'_, '_>, command: &str, evidence: Option<&Evidence>) -> Vec<Weights> {
     let tree = program.sources.tree;
@@ -52,7 +70,7 @@ pub(crate) fn find(program: &Program<'_, '_>, command: &str, evidence: Option<&E
     }
     from_calls(program, &mut found);
     from_texts(program, &mut found);
-    found.list.extend(found.later.drain(..));
+    found.list.append(&mut found.later);
     from_tree(tree, &mut found);
     from_documents(tree, &mut found);
     found.into_list()
@@ -230,7 +248,10 @@ fn from_documents(tree: &Tree, found: &mut Found) {
     for (path, text) in tree.texts() {
         let (folder, name) = split(path);
         let lower = name.to_ascii_lowercase();
-        if !(folder.is_empty() && lower.starts_with("readme")
+        let fetches = has_ending(&lower, "sh")
+            && ["download", "weight", "model", "checkpoint", "ckpt", "setup"].iter().any(|word| lower.contains(word));
+        if !(fetches
+            || folder.is_empty() && lower.starts_with("readme")
             || matches!(folder, "docs" | "doc") && lower.starts_with("install"))
         {
             continue;
@@ -300,19 +321,7 @@ fn is_hub_id(tree: &Tree, value: &str) -> bool {
         && !owner.starts_with('.')
         && !known_ending.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
         && !has_weights_ending(name)
-        && !matches!(
-            owner,
-            "path"
-                | "data"
-                | "output"
-                | "outputs"
-                | "results"
-                | "weights"
-                | "checkpoints"
-                | "models"
-                | "images"
-                | "assets"
-        )
+        && !LOCAL_FOLDERS.iter().any(|word| owner.to_ascii_lowercase().contains(word))
         && !tree.contains(value)
         && !tree.contains_folder(owner)
 }
@@ -326,7 +335,9 @@ fn is_weights_url(url: &str) -> bool {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     has_weights_ending(path)
         || path.contains("drive.google.com")
-            && (url.contains("id=") || path.contains("/d/") || path.contains("/folders/"))
+            && (url.split_once("id=").is_some_and(|(_, id)| id.len() > 5)
+                || path.contains("/d/")
+                || path.contains("/folders/"))
         || (path.contains("/releases/download/") || path.contains("/resolve/"))
             && PACKED.iter().any(|e| path.ends_with(&format!(".{e}")))
         || ["weight", "checkpoint", "model"].iter().any(|word| path.contains(word))

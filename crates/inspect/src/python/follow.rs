@@ -21,6 +21,13 @@ const BYTE_LIMIT: usize = 6_000_000;
 const SHARED: [&str; 8] =
     ["google", "google.cloud", "mpl_toolkits", "ruamel", "backports", "azure", "nvidia", "jaraco"];
 
+/// Names that repositories give their own folders: where one leads nowhere, a submodule or a sibling checkout is
+/// missing, and no distribution of that name is meant.
+const OWN_NAMES: [&str; 18] = [
+    "common", "config", "configs", "core", "data", "helpers", "layers", "lib", "libs", "models", "modules", "networks",
+    "options", "scripts", "src", "tools", "util", "utils",
+];
+
 /// Where a program starts.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a> {
@@ -292,7 +299,7 @@ impl<'s, 't> Program<'s, 't> {
     }
 
     /// Files of the repository that an import executes; `None` where it leads outside.
-    fn targets(&self, path: &str, import: &Import) -> Option<Vec<String>> {
+    pub(crate) fn targets(&self, path: &str, import: &Import) -> Option<Vec<String>> {
         if import.level > 0 {
             return Some(self.relative(path, import));
         }
@@ -326,7 +333,7 @@ impl<'s, 't> Program<'s, 't> {
     fn relative(&self, path: &str, import: &Import) -> Vec<String> {
         let mut base = split(path).0.to_owned();
         for _ in 1..import.level.min(20) {
-            base = split(&base).0.to_owned();
+            base.truncate(split(&base).0.len());
         }
         let mut files = Vec::new();
         let mut at = base;
@@ -355,7 +362,8 @@ impl<'s, 't> Program<'s, 't> {
                 }
                 let evidence = self.evidence(file, import.line);
                 for name in outside_names(import) {
-                    let list = if weight == Weight::Required && file.needed {
+                    let own = OWN_NAMES.contains(&name.split('.').next().unwrap_or_default());
+                    let list = if weight == Weight::Required && file.needed && !own {
                         &mut imports.required
                     } else {
                         &mut imports.optional
@@ -567,6 +575,11 @@ mod tests {
             "",
             "src/pkg/__main__.py src/pkg/__init__.py src/pkg/cli.py src/pkg/model.py",
         );
+    }
+
+    #[test]
+    fn a_missing_folder_of_a_common_name_is_no_distribution() {
+        check("//- /run.py\nimport torch\nfrom models.blocks import B\n", "run.py", "torch", "models.blocks", "run.py");
     }
 
     #[test]

@@ -545,7 +545,7 @@ mod tests {
         }
         parse(&format!("x = {}1", "1 + ".repeat(50_000)));
         parse(&format!("x{}", ".y()".repeat(50_000)));
-        let nested: String = (0..300).map(|i| format!("{}if x:\n", " ".repeat(i))).collect();
+        let nested = (0..300).fold(String::new(), |text, i| text + &" ".repeat(i) + "if x:\n");
         parse(&nested);
     }
 

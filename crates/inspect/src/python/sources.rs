@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::{Module, Value, parse};
-use crate::tree::{Content, Tree};
+use crate::tree::Tree;
 
 /// The Python side of one tree, with what was parsed so far.
 #[derive(Debug)]
@@ -193,11 +193,6 @@ impl<'t> Sources<'t> {
         let names = Rc::new(names);
         *self.extensions.borrow_mut() = Some(Rc::clone(&names));
         names
-    }
-
-    /// Is this path a submodule's folder without a checkout?
-    pub(crate) fn is_empty_submodule(&self, path: &str) -> bool {
-        self.tree.get(path).is_some_and(|file| file.content == Content::Submodule)
     }
 }
 

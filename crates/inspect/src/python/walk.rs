@@ -451,10 +451,8 @@ impl<'a> Walker<'a> {
                     items.push((key, evaluated));
                 }
             }
-            Expr::Attribute(attribute) => {
-                if is_cuda(value) && names_a_device(attribute.attr.as_str()) {
-                    self.device(DeviceUse::Demand, value);
-                }
+            Expr::Attribute(attribute) if is_cuda(value) && names_a_device(attribute.attr.as_str()) => {
+                self.device(DeviceUse::Demand, value);
             }
             _ => {}
         }
@@ -719,13 +717,8 @@ impl<'a> SourceOrderVisitor<'a> for Walker<'a> {
             Stmt::Import(import) => {
                 for alias in &import.names {
                     let name = alias.name.as_str();
-                    let (local, full) = match &alias.asname {
-                        Some(local) => (local.as_str(), name),
-                        None => {
-                            let first = name.split('.').next().unwrap_or(name);
-                            (first, first)
-                        }
-                    };
+                    let first = name.split('.').next().unwrap_or(name);
+                    let (local, full) = alias.asname.as_ref().map_or((first, first), |local| (local.as_str(), name));
                     self.aliases.insert(local.to_owned(), full.to_owned());
                     self.import(name, 0, Vec::new(), import, false);
                 }
