@@ -232,12 +232,14 @@ impl<'t> Sink<'t> {
             evidence: evidence.clone(),
         };
         // A setup.py that reads requirements.txt says the same line again.
-        let known = self.requirements.iter().any(|old| {
-            old.evidence.line == new.evidence.line
-                && old.spec == new.spec
-                && old.scope == new.scope
-                && old.evidence.path == new.evidence.path
-        });
+        let locked = *scope == Scope::Lock;
+        let known = !locked
+            && self.requirements.iter().any(|old| {
+                old.evidence.line == new.evidence.line
+                    && old.spec == new.spec
+                    && old.scope == new.scope
+                    && old.evidence.path == new.evidence.path
+            });
         if !known {
             self.requirements.push(new);
         }
@@ -272,8 +274,9 @@ impl<'t> Sink<'t> {
             return unreadable(self, "it is not text");
         }
         let folder = parent_folder(path);
+        let lines: Vec<&str> = text.lines().collect();
         for (line, entry) in requirements::read(text) {
-            let evidence = Evidence::new(path, line, text.lines().nth(line.saturating_sub(1)).unwrap_or_default());
+            let evidence = Evidence::new(path, line, lines.get(line.saturating_sub(1)).copied().unwrap_or_default());
             self.entry(&entry, folder, scope, &evidence);
         }
     }

@@ -159,8 +159,20 @@ fn script(notes: &mut Notes<'_>, path: &str, text: &str) {
     let lines: Vec<&str> = text.lines().collect();
     let setting =
         Setting { path, strength: Strength::Recommended, scope: Scope::Documentation, general: true, lines: &lines };
-    let commands = split(lines.iter().enumerate().map(|(index, line)| (index + 1, *line)));
-    interpret(notes, &setting, &mut State::default(), &commands);
+    let chosen = Setting { strength: Strength::Weak, scope: Scope::Documentation, general: false, ..setting };
+    let mut state = State::default();
+    // What a `case` chooses is one of several ways.
+    let mut inside = false;
+    let mut part: Vec<(usize, &str)> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let starts = line.trim_start().starts_with("case ");
+        if starts || line.trim() == "esac" {
+            interpret(notes, if inside { &chosen } else { &setting }, &mut state, &split(part.drain(..)));
+            inside = starts;
+        }
+        part.push((index + 1, line));
+    }
+    interpret(notes, if inside { &chosen } else { &setting }, &mut state, &split(part));
 }
 
 /// Headings of sections that speak of other systems or other people than those who run the program.

@@ -147,7 +147,7 @@ pub(crate) fn repository_of(address: &str) -> String {
 fn cuda_of_label(text: &str) -> Option<String> {
     text.match_indices("cu").find_map(|(at, _)| {
         let before = text.get(..at)?.chars().next_back();
-        if before.is_some_and(char::is_alphanumeric) {
+        if !before.is_none_or(|before| matches!(before, '+' | '/')) {
             return None;
         }
         let digits: String = text.get(at + 2..)?.chars().take_while(char::is_ascii_digit).collect();
@@ -314,6 +314,16 @@ mod tests {
             installs("```\ngit clone https://host.example/me/own.git\npip install -e own\n```"),
             pair("editable", "")
         );
+    }
+
+    #[test]
+    fn what_a_script_chooses_between_is_weak() {
+        let script = "conda create -n x python=3.9\ncase $1 in\n  a) pip install aa --index-url https://host.example/whl/cu118 ;;\nesac\npip install bb\n";
+        let (stated, pythons, requirements) = read(&[("setup.sh", script)]);
+        assert_eq!(pythons[0].strength, Strength::Recommended);
+        assert_eq!(values(&stated.cuda), [("11.8", Strength::Weak)]);
+        let scopes: Vec<&Scope> = requirements.iter().map(|wanted| &wanted.scope).collect();
+        assert_eq!(scopes, [&Scope::Hint, &Scope::Documentation]);
     }
 
     #[test]
