@@ -256,13 +256,17 @@ def hide_frames():
             error = error.__context__
 
     def excepthook(kind, error, trace):
+        sys.excepthook = show = sys.__excepthook__
         try:
-            strip(error, set())
-            trace = error.__traceback__
+            if sys.version_info < (3, 7):
+                # Tracebacks cannot be changed there; the core keeps our frames out of what this module prints.
+                from traceback import print_exception as show
+            else:
+                strip(error, set())
+                trace = error.__traceback__
         except Exception:
             pass
-        sys.excepthook = sys.__excepthook__
-        sys.__excepthook__(kind, error, trace)
+        show(kind, error, trace)
 
     sys.excepthook = excepthook
 
