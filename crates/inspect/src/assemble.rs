@@ -22,10 +22,10 @@ pub fn inspect(tree: &Tree) -> Facts {
     requirements.extend(more_requirements);
     pythons.extend(more_pythons);
     findings.extend(more_findings);
-    let (mut candidates, more_findings) = commands::candidates(tree, &projects);
+    let sources = Sources::new(tree);
+    let (mut candidates, more_findings) = commands::candidates(tree, &projects, &sources);
     findings.extend(more_findings);
 
-    let sources = Sources::new(tree);
     let packages: Vec<String> = projects
         .iter()
         .flat_map(|project| project.packages.values())
@@ -74,11 +74,11 @@ fn followed<'s, 't>(sources: &'s Sources<'t>, candidate: &Candidate, packages: &
         let lines: Vec<&str> = sources.tree.text(&snippet.path)?.lines().collect();
         let text = commands::cut_snippet(&lines, snippet)?;
         let start = Start::Text { text: &text, path: &snippet.path, first: snippet.first };
-        return Some(program(sources, start, &roots));
+        return Some(program(sources, start, &roots, &candidate.command.line));
     }
     let entry = candidate.entry.as_deref()?;
     sources.tree.text(entry)?;
-    Some(program(sources, Start::File(entry), &roots))
+    Some(program(sources, Start::File(entry), &roots, &candidate.command.line))
 }
 
 /// Paths and URLs of `.gitmodules`.

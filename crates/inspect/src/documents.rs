@@ -101,7 +101,7 @@ fn rank(path: &str) -> Option<u8> {
     .any(|word| stem.contains(word));
     let prose = matches!(suffix, "md" | "markdown" | "rst");
     match folder {
-        "" if stem == "readme" => Some(if prose { 0 } else { 1 }),
+        "" if stem == "readme" => Some(u8::from(!prose)),
         "" if readme => Some(if is_english(stem) { 1 } else { 2 }),
         "" if usage && prose => Some(2),
         "" if stem.starts_with("install") => Some(3),
@@ -353,16 +353,13 @@ fn html_block(content: &str, first: usize, place: &mut Place, blocks: &mut Vec<B
         } else if let Some(at) = lower.find("<pre") {
             let rest = line.get(at..).unwrap_or_default();
             let rest = rest.split_once('>').map_or("", |(_, rest)| rest);
-            match rest.to_ascii_lowercase().find("</pre") {
-                Some(end) => {
-                    let text = plain(rest.get(..end).unwrap_or_default());
-                    blocks.extend(place.block(BlockForm::Html, "", vec![Line { number, text }]));
-                }
-                None => {
-                    let text = plain(rest);
-                    let lines = if text.trim().is_empty() { vec![] } else { vec![Line { number, text }] };
-                    open = Some(("</pre", BlockForm::Html, String::new(), lines));
-                }
+            if let Some(end) = rest.to_ascii_lowercase().find("</pre") {
+                let text = plain(rest.get(..end).unwrap_or_default());
+                blocks.extend(place.block(BlockForm::Html, "", vec![Line { number, text }]));
+            } else {
+                let text = plain(rest);
+                let lines = if text.trim().is_empty() { vec![] } else { vec![Line { number, text }] };
+                open = Some(("</pre", BlockForm::Html, String::new(), lines));
             }
         } else if lower.contains("<summary") || lower.contains("<h1") || lower.contains("<h2") || lower.contains("<h3")
         {
@@ -389,12 +386,11 @@ fn plain(html: &str) -> String {
         text.push_str(before);
         let is_tag =
             tag.get(1..2).is_some_and(|c| c.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!'));
-        match tag.find('>').filter(|_| is_tag) {
-            Some(end) => rest = tag.get(end + 1..).unwrap_or_default(),
-            None => {
-                text.push('<');
-                rest = tag.get(1..).unwrap_or_default();
-            }
+        if let Some(end) = tag.find('>').filter(|_| is_tag) {
+            rest = tag.get(end + 1..).unwrap_or_default();
+        } else {
+            text.push('<');
+            rest = tag.get(1..).unwrap_or_default();
         }
     }
     text.push_str(rest);

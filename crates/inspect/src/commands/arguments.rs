@@ -19,7 +19,7 @@ pub(crate) struct Filled {
     /// Inputs that are in the repository or at a URL.
     pub(crate) at_hand: usize,
     /// Placeholders that were filled.
-    pub(crate) filled: usize,
+    pub(crate) replaced: usize,
     pub(crate) lacks: Vec<Lack>,
 }
 
@@ -89,13 +89,12 @@ pub(crate) fn fill(program: &Program, around: &Surroundings<'_>) -> Filled {
             if let Some(raw) = value {
                 let text = word.text.split_once('=').map_or("", |(_, text)| text);
                 let value = Word { raw: raw.to_owned(), text: text.to_owned(), optional: false };
-                match decide(&value, Some(name), argument, around, &mut filled) {
-                    Some(new) => filled.arguments.push(Word {
+                if let Some(new) = decide(&value, Some(name), argument, around, &mut filled) {
+                    filled.arguments.push(Word {
                         raw: format!("{name}={}", new.raw),
                         text: format!("{name}={}", new.text),
                         optional: false,
-                    }),
-                    None => {}
+                    });
                 }
                 continue;
             }
@@ -331,7 +330,7 @@ fn decide(
     let named_like_one =
         flag.is_none() && is_argument_name(text) && argument.is_none_or(|argument| argument.choices.is_empty());
     if !is_placeholder(text) && !named_like_one {
-        return literal(word, flag, purpose, around, filled);
+        return Some(literal(word, flag, purpose, around, filled));
     }
     if purpose == Purpose::Secret {
         filled.lacks.push(Lack::Secret(text.to_owned()));
@@ -340,12 +339,15 @@ fn decide(
     if let Some(choice) = argument.and_then(|argument| lightest(&argument.choices)) {
         return Some(replaced(text, &choice, "one of the program's own choices", filled));
     }
+    if let Some(choice) = lightest(&alternatives(text)) {
+        return Some(replaced(text, &choice, "one of those it names", filled));
+    }
     if let Some(default) =
         argument.and_then(|argument| argument.default.as_deref()).filter(|default| usable_default(default, around))
     {
         return Some(replaced(text, default, "the program's own default", filled));
     }
-    if word.optional && !matches!(purpose, Purpose::Input | Purpose::File(_)) {
+    if word.optional && flag.is_none() && !matches!(purpose, Purpose::Input | Purpose::File(_)) {
         filled.changes.push(format!("optional `{text}` left out"));
         return None;
     }
@@ -372,7 +374,7 @@ fn decide(
             filled
                 .changes
                 .push(format!("`{text}` replaced by `{new}`, a {} of ours", if is_file { "file" } else { "folder" }));
-            filled.filled += 1;
+            filled.replaced += 1;
             return Some(Word::new(&new));
         }
         Purpose::Gpu => Some("0".to_owned()),
@@ -415,7 +417,7 @@ fn decide(
 }
 
 fn replaced(old: &str, new: &str, why: &str, filled: &mut Filled) -> Word {
-    filled.filled += 1;
+    filled.replaced += 1;
     filled.changes.push(format!("`{old}` replaced by `{new}`, {why}"));
     Word { raw: quote(new), text: new.to_owned(), optional: false }
 }
@@ -426,13 +428,7 @@ fn is_counted(source: &str) -> bool {
 }
 
 /// A value that is no placeholder, and no file that exists.
-fn literal(
-    word: &Word,
-    flag: Option<&str>,
-    purpose: Purpose,
-    around: &Surroundings<'_>,
-    filled: &mut Filled,
-) -> Option<Word> {
+fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundings<'_>, filled: &mut Filled) -> Word {
     let text = word.text.as_str();
     let name = text.rsplit('/').next().unwrap_or(text);
     let is_path = text.contains('/') || media_of(text).is_some();
@@ -451,41 +447,39 @@ fn literal(
         {
             filled.setup.push(format!("mkdir -p {}", quote(folder)));
         }
-        return Some(word.clone());
+        return word.clone();
     }
     if !is_path || text.contains(' ') && media_of(text).is_none() {
-        return Some(word.clone());
+        return word.clone();
     }
     // `--image_name x.jpg`, looked up by the program in a folder of its own.
     if let Some(found) = around.samples.named(name) {
         if !text.contains('/') && flag.is_some_and(|flag| tokens(flag).contains(&"name".to_owned())) {
             filled.at_hand += 1;
-            return Some(word.clone());
+            return word.clone();
         }
         filled.at_hand += 1;
-        return Some(replaced(text, &relative(found, around.workdir), "where it is in this repository", filled));
+        return replaced(text, &relative(found, around.workdir), "where it is in this repository", filled);
     }
     match media_of(text) {
         Some(Media::Weights) => {
             filled.lacks.push(Lack::Weights(text.to_owned()));
-            Some(word.clone())
+            word.clone()
         }
         Some(
             media
             @ (Media::Image | Media::Audio | Media::Video | Media::Pdf | Media::Mesh | Media::Table | Media::Text),
-        ) => match around.samples.file(media, text, around.workdir) {
-            Some(found) => {
-                filled.at_hand += 1;
-                Some(replaced(text, &relative(found, around.workdir), "from this repository", filled))
-            }
-            None => {
+        ) => {
+            let Some(found) = around.samples.file(media, text, around.workdir) else {
                 filled.lacks.push(Lack::Input(text.to_owned()));
-                Some(word.clone())
-            }
-        },
+                return word.clone();
+            };
+            filled.at_hand += 1;
+            replaced(text, &relative(found, around.workdir), "from this repository", filled)
+        }
         Some(_) => {
             filled.lacks.push(Lack::Input(text.to_owned()));
-            Some(word.clone())
+            word.clone()
         }
         None => {
             let hub = text.matches('/').count() == 1
@@ -500,21 +494,21 @@ fn literal(
                 Purpose::Folder(Some(media)) if around.samples.folder(media, around.workdir).is_some() => {
                     let found = around.samples.folder(media, around.workdir).unwrap_or_default();
                     filled.at_hand += 1;
-                    return Some(replaced(text, &relative(found, around.workdir), "from this repository", filled));
+                    return replaced(text, &relative(found, around.workdir), "from this repository", filled);
                 }
                 Purpose::Folder(_) | Purpose::Dataset | Purpose::Input | Purpose::File(_) => {
-                    filled.lacks.push(Lack::Input(text.to_owned()))
+                    filled.lacks.push(Lack::Input(text.to_owned()));
                 }
                 _ if text.ends_with('/')
                     || text.starts_with("./")
                     || text.starts_with("../")
                     || text.matches('/').count() > 1 =>
                 {
-                    filled.lacks.push(Lack::Input(text.to_owned()))
+                    filled.lacks.push(Lack::Input(text.to_owned()));
                 }
                 _ => {}
             }
-            Some(word.clone())
+            word.clone()
         }
     }
 }
@@ -543,6 +537,19 @@ pub(crate) fn lightest(choices: &[String]) -> Option<String> {
             .unwrap_or(99)
     };
     choices.iter().enumerate().min_by_key(|(at, choice)| (weight(choice), *at)).map(|(_, choice)| choice.clone())
+}
+
+/// The values between which `<a|b>` or `{a,b}` leaves the choice.
+fn alternatives(text: &str) -> Vec<String> {
+    let inner = text.trim_matches(['<', '>', '{', '}', '[', ']', '(', ')']);
+    let parts: Vec<String> = inner.split(['|', ',', '/']).map(|part| part.trim().to_owned()).collect();
+    let simple = |part: &String| {
+        !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c)) && !part.contains("path")
+    };
+    let separated = inner.contains('|')
+        || inner.contains(',')
+        || text.starts_with('<') && inner.contains('/') && !inner.contains("to/");
+    if separated && parts.len() > 1 && inner.len() < text.len() && parts.iter().all(simple) { parts } else { vec![] }
 }
 
 /// What an argument is for, told by its flag, its placeholder and, failing these, its help.
@@ -648,6 +655,9 @@ fn by_words(flag: &[String], own: &[String], text: &str) -> Purpose {
     {
         return Purpose::Output;
     }
+    if has(&["vocab", "vocabulary", "tokenizer", "merges"]) {
+        return Purpose::Weights;
+    }
     if has(&["gpu", "gpus", "gpuid", "cuda", "device"]) {
         return Purpose::Gpu;
     }
@@ -752,10 +762,13 @@ const EPOCHS: [&str; 14] = [
     "ep",
 ];
 
+/// Steps in an environment: fewer than one batch of them would train nothing.
+const TIMESTEPS: [&str; 4] = ["total_timesteps", "timesteps", "n_timesteps", "num_timesteps"];
+
 /// Shortens a training by the program's own flags; what changed is told.
 pub(crate) fn shorten(arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec<String> {
     let plain = |name: &str| name.trim_start_matches('-').replace('-', "_").to_ascii_lowercase();
-    for (names, value) in [(STEPS.as_slice(), "10"), (EPOCHS.as_slice(), "1")] {
+    for (names, value) in [(STEPS.as_slice(), "10"), (EPOCHS.as_slice(), "1"), (TIMESTEPS.as_slice(), "2048")] {
         // As the command itself has it.
         for at in 0..arguments.len() {
             let Some(text) = arguments.get(at).map(|word| word.text.clone()) else { continue };

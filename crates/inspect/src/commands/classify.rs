@@ -91,17 +91,21 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
             }
         }
     }
-    let mut weight = 1.6;
+    let mut weight = 1.0;
     for heading in clues.headings.iter().rev() {
         if let Some(action) = by_heading(heading) {
-            vote(action, weight, format!("it stands under `{heading}`"));
+            vote(action, weight * strength(heading, action), format!("it stands under `{heading}`"));
             weight *= 0.4;
         }
     }
     let near = clues.lead.rsplit(['\n', '.']).map(str::trim).find(|part| part.len() > 2).unwrap_or_default();
-    for (text, weight) in [(clues.comment, 1.6), (near, 1.2)] {
+    for (text, weight) in [(clues.comment, 1.0), (near, 0.7)] {
         if let Some(action) = by_heading(text).filter(|action| *action != Action::Install) {
-            vote(action, weight, format!("the text says `{}`", text.chars().take(60).collect::<String>()));
+            vote(
+                action,
+                weight * strength(text, action),
+                format!("the text says `{}`", text.chars().take(60).collect::<String>()),
+            );
         }
     }
     if let Some(module) = clues.module {
@@ -173,7 +177,9 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
 
 /// What a word in a program's name says about it, and how surely.
 fn by_name(word: &str) -> Option<(Action, f64)> {
-    Some(match word {
+    // `demo01`, `test2`
+    let bare = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    Some(match if bare.len() > 2 { bare } else { word } {
         "train" | "training" | "trainer" | "finetune" | "finetuning" | "pretrain" | "pretraining" | "sft" | "dpo"
         | "ppo" | "grpo" | "distill" | "fit" | "tune" | "tuning" | "trainval" | "finetuned" | "learn" => {
             (Action::Train, 3.0)
@@ -205,6 +211,34 @@ fn by_name(word: &str) -> Option<(Action, f64)> {
         "install" => (Action::Install, 3.0),
         _ => return None,
     })
+}
+
+/// How much a heading counts: `Usage` stands above everything, `Inference` does not.
+fn strength(text: &str, action: Action) -> f64 {
+    let telling = |word: &String| {
+        matches!(
+            word.as_str(),
+            "inference"
+                | "infer"
+                | "predict"
+                | "prediction"
+                | "predictions"
+                | "demo"
+                | "generate"
+                | "generating"
+                | "generation"
+                | "sample"
+                | "sampling"
+                | "transcribe"
+                | "detect"
+                | "synthesis"
+                | "translate"
+                | "classify"
+        )
+    };
+    let told =
+        action != Action::Infer || tokens(text).iter().any(telling) || text.contains(['推', '预', '演', '予', '추']);
+    if told { 1.6 } else { 0.9 }
 }
 
 /// What a heading or a sentence says about the commands below it; the last telling word of a sentence decides least.

@@ -1,15 +1,16 @@
 //! Documents and scripts in, drafts of candidates out: each command with its program, filled arguments and place.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::arguments::{self, Filled, Lack, Surroundings};
 use super::classify::{self, Clues};
 use super::program::{Program, Setting, Started, join, started};
 use super::samples::{Samples, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
-use super::snippet;
+use super::{snippet, words};
 use crate::documents::{self, Block, BlockForm};
-use crate::python::{self, Module};
+use crate::python::{self, Module, Sources};
 use crate::{Action, Evidence, Finding, Kind, Project, Snippet, Tree};
 
 /// Where a command was read.
@@ -27,6 +28,7 @@ pub(crate) enum Origin {
 
 /// Something that could be run, before it is ranked.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a weight of its own")]
 pub(crate) struct Draft {
     pub(crate) program: Program,
     pub(crate) filled: Filled,
@@ -46,8 +48,10 @@ pub(crate) struct Draft {
     pub(crate) interactive: bool,
     /// The entry file does something when it is run.
     pub(crate) runs: bool,
-    /// Stands below the start of a training and names no input of its own: it takes up what the training left.
-    pub(crate) after_training: bool,
+    /// How surely it takes up what a training left: it stands below one and names no input of its own.
+    pub(crate) after_training: f64,
+    /// Wants a camera, a screen or a stream.
+    pub(crate) needs_device: bool,
     pub(crate) evidence: Evidence,
 }
 
@@ -60,19 +64,22 @@ impl Draft {
 
 /// A parsed entry file.
 pub(crate) struct Entry {
-    pub(crate) module: Module,
+    pub(crate) module: Rc<Module>,
     /// Has a main guard, or does something at its outermost level.
     pub(crate) runs: bool,
 }
 
 /// Gathers drafts.
 pub(crate) struct Collector<'t> {
+    sources: &'t Sources<'t>,
     pub(crate) tree: &'t Tree,
     pub(crate) projects: &'t [Project],
     pub(crate) samples: Samples<'t>,
     pub(crate) drafts: Vec<Draft>,
     pub(crate) findings: Vec<Finding>,
     entries: BTreeMap<String, Entry>,
+    /// Bytes of Python that may still be parsed.
+    pub(crate) budget: usize,
     /// Top-level names that the repository itself provides.
     own: Vec<String>,
     followed: Vec<String>,
@@ -90,8 +97,9 @@ struct Session {
     downloads: Vec<(String, String)>,
     /// A key that the text under these headings tells the reader to set.
     secret: Option<Vec<String>>,
-    /// A training was started in this block.
-    trained: bool,
+    /// Headings under which a training was started, and whether that was in this block.
+    trained: Option<Vec<String>>,
+    trained_here: bool,
 }
 
 /// The place of a run of commands.
@@ -105,14 +113,14 @@ struct Place<'p> {
 }
 
 impl<'t> Collector<'t> {
-    pub(crate) fn new(tree: &'t Tree, projects: &'t [Project]) -> Self {
+    pub(crate) fn new(tree: &'t Tree, projects: &'t [Project], sources: &'t Sources<'t>) -> Self {
         let mut own: Vec<String> = projects.iter().flat_map(|project| project.packages.keys().cloned()).collect();
         for (path, _) in tree.iter() {
             let inner = path.strip_prefix("src/").or_else(|| path.strip_prefix("lib/")).unwrap_or(path);
             match inner.split_once('/') {
                 Some((top, "__init__.py")) => own.push(top.to_owned()),
                 None if inner.ends_with(".py") && inner != "setup.py" => {
-                    own.push(inner.trim_end_matches(".py").to_owned())
+                    own.push(inner.trim_end_matches(".py").to_owned());
                 }
                 _ => {}
             }
@@ -120,12 +128,14 @@ impl<'t> Collector<'t> {
         own.sort();
         own.dedup();
         Self {
+            sources,
             tree,
             projects,
             samples: Samples::new(tree),
             drafts: vec![],
             findings: vec![],
             entries: BTreeMap::new(),
+            budget: 200_000,
             own,
             followed: vec![],
         }
@@ -227,7 +237,10 @@ impl<'t> Collector<'t> {
         }
         session.workdir.clear();
         session.setup.clear();
-        session.trained = false;
+        session.trained_here = false;
+        if session.trained.as_ref().is_some_and(|headings| *headings != block.headings) {
+            session.trained = None;
+        }
         if session.secret.as_ref().is_some_and(|headings| *headings != block.headings) {
             session.secret = None;
         }
@@ -300,22 +313,22 @@ impl<'t> Collector<'t> {
                     continue;
                 }
                 "wget" | "curl" | "gdown" => {
-                    if let Some((path, command)) = download(&simple.words) {
-                        if let Some(path) = join(&session.workdir, &path) {
-                            session.downloads.push((path, command));
-                        }
+                    if let Some((path, command)) = download(&simple.words)
+                        && let Some(path) = join(&session.workdir, &path)
+                    {
+                        session.downloads.push((path, command));
                     }
                     continue;
                 }
                 _ => {}
             }
-            let words = format!("{}\n{}", place.around, original.comment);
+            let around = format!("{}\n{}", place.around, original.comment);
             let setting = Setting {
                 tree: self.tree,
                 projects: self.projects,
                 workdir: &session.workdir,
                 folder: &folder,
-                words: &words,
+                words: &around,
             };
             match started(&simple, &setting) {
                 Started::Program(program) => {
@@ -327,15 +340,15 @@ impl<'t> Collector<'t> {
                 }
                 Started::Shell(path) if depth == 0 => self.script(&path, place, session),
                 Started::Make(target) if depth == 0 => self.make(&target, place, session),
-                Started::Missing(name) => {
-                    if matches!(place.origin, Origin::Document { root: true, .. }) && self.findings.len() < 5 {
-                        self.findings.push(Finding {
-                            code: "documented-program-missing".to_owned(),
-                            message: format!("the document starts `{name}`, which is not in the repository"),
-                            help: Some("look for the program in a submodule or an older commit".to_owned()),
-                            evidence: Evidence::new(place.path, simple.line, &raw(&simple)),
-                        });
-                    }
+                Started::Missing(name)
+                    if matches!(place.origin, Origin::Document { root: true, .. }) && self.findings.len() < 5 =>
+                {
+                    self.findings.push(Finding {
+                        code: "documented-program-missing".to_owned(),
+                        message: format!("the document starts `{name}`, which is not in the repository"),
+                        help: Some("look for the program in a submodule or an older commit".to_owned()),
+                        evidence: Evidence::new(place.path, simple.line, &raw(&simple)),
+                    });
                 }
                 _ => {}
             }
@@ -431,7 +444,9 @@ impl<'t> Collector<'t> {
     pub(crate) fn entry(&mut self, path: &str) -> Option<&Entry> {
         let text = self.tree.text(path).filter(|text| text.len() < 400_000 && !path.ends_with(".ipynb"))?;
         if !self.entries.contains_key(path) {
-            let module = python::parse(text);
+            // Documents name their main programs first; a page of hundred commands is not worth parsing them all.
+            self.budget = self.budget.checked_sub(text.len())?;
+            let module = self.sources.module(path)?;
             let top = module.calls.iter().any(|call| {
                 call.scope.is_none()
                     && call.decorates.is_none()
@@ -525,10 +540,30 @@ impl<'t> Collector<'t> {
             draft.filled.lacks.push(Lack::Secret("key".to_owned()));
         }
         if draft.action == Action::Train {
-            session.trained = true;
-        } else {
-            draft.after_training = session.trained && draft.filled.at_hand == 0;
+            session.trained = Some(place.headings.to_vec());
+            session.trained_here = true;
+        } else if draft.filled.at_hand == 0 {
+            draft.after_training = if session.trained_here {
+                0.4
+            } else if session.trained.is_some() {
+                0.15
+            } else {
+                0.0
+            };
         }
+        let camera = ["webcam", "camera", "realsense", "screen", "microphone", "youtube", "rtsp"];
+        draft.needs_device = words::tokens(&simple.comment).iter().any(|word| camera.contains(&word.as_str()))
+            || simple
+                .words
+                .iter()
+                .skip(1)
+                .any(|word| words::tokens(&word.text).iter().any(|word| camera.contains(&word.as_str())))
+            || simple.words.windows(2).any(|pair| {
+                matches!(
+                    pair.first().map(|word| word.text.as_str()),
+                    Some("--source" | "--video" | "--camera" | "--cam" | "--input")
+                ) && pair.last().is_some_and(|word| word.text == "0")
+            });
         self.drafts.push(draft);
     }
 
@@ -552,7 +587,7 @@ impl<'t> Collector<'t> {
             self.entry(&path);
         }
         let entry = program.entry.as_ref().and_then(|path| self.entries.get(path));
-        let module = entry.map(|entry| &entry.module);
+        let module = entry.map(|entry| entry.module.as_ref());
         let around =
             Surroundings { tree: self.tree, samples: &self.samples, module, source, workdir: &program.workdir };
         let mut filled = arguments::fill(&program, &around);
@@ -584,7 +619,8 @@ impl<'t> Collector<'t> {
             calls: 0,
             interactive,
             runs,
-            after_training: false,
+            after_training: 0.0,
+            needs_device: false,
             evidence,
         }
     }
@@ -628,7 +664,7 @@ impl<'t> Collector<'t> {
         let mut filled = Filled {
             arguments: vec![],
             setup: found.setup,
-            filled: found.changes.len(),
+            replaced: found.changes.len(),
             changes: found.changes,
             at_hand: found.at_hand,
             lacks: found.lacks,
@@ -648,7 +684,8 @@ impl<'t> Collector<'t> {
             calls: found.names.calls,
             interactive: found.module.reads_stdin,
             runs: true,
-            after_training: false,
+            after_training: 0.0,
+            needs_device: false,
             evidence,
         });
     }

@@ -149,17 +149,25 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
         .filter_map(|(path, text)| {
             let depth = path.matches('/').count();
             let name = path.rsplit('/').next().unwrap_or(path);
-            if matches!(
-                name,
-                "setup.py"
-                    | "conftest.py"
-                    | "__init__.py"
-                    | "hubconf.py"
-                    | "__main__.py"
-                    | "conf.py"
-                    | "noxfile.py"
-                    | "tasks.py"
-            ) || name.starts_with("test_")
+            let helper = tokens(name.trim_end_matches(".py")).iter().any(|word| {
+                matches!(
+                    word.as_str(),
+                    "util" | "utils" | "helpers" | "helper" | "common" | "config" | "configs" | "version"
+                )
+            });
+            if helper
+                || matches!(
+                    name,
+                    "setup.py"
+                        | "conftest.py"
+                        | "__init__.py"
+                        | "hubconf.py"
+                        | "__main__.py"
+                        | "conf.py"
+                        | "noxfile.py"
+                        | "tasks.py"
+                )
+                || name.starts_with("test_")
             {
                 return None;
             }
@@ -169,6 +177,7 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
             let fits = match depth {
                 0 => telling(path) || named || text.contains("__main__"),
                 1 | 2 => showcase && (telling(path) || depth == 1) || named,
+                3 => named && telling(path) || showcase && telling(path),
                 _ => named && telling(path),
             };
             (fits && has_main).then(|| (!named, depth * 2 + usize::from(!telling(path)), path.to_owned()))
@@ -233,7 +242,7 @@ fn add(collector: &mut Collector<'_>, mut program: Program, mentioned: bool, evi
             Some(words) => program.arguments = words,
             None => {
                 program.arguments =
-                    vec![Word { raw: "<command>".to_owned(), text: "<command>".to_owned(), optional: false }]
+                    vec![Word { raw: "<command>".to_owned(), text: "<command>".to_owned(), optional: false }];
             }
         }
     }

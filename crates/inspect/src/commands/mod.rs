@@ -3,6 +3,8 @@
 //! Every candidate carries its reasons, what was changed against upstream's words, and where it was read. Nothing is
 //! run, and no name of a repository decides anything.
 
+#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "programs are named in lower case")]
+
 mod arguments;
 mod classify;
 mod collect;
@@ -17,6 +19,10 @@ mod words;
 
 use std::collections::BTreeSet;
 
+use arguments::Lack;
+use collect::Origin;
+
+use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Project, Tree};
 
 pub(crate) use snippet::cut as cut_snippet;
@@ -25,11 +31,20 @@ pub(crate) use snippet::cut as cut_snippet;
 const MOST: usize = 12;
 
 /// What could be run, best first, and what documents name that is not there.
-pub(crate) fn candidates(tree: &Tree, projects: &[Project]) -> (Vec<Candidate>, Vec<Finding>) {
-    let mut collector = collect::Collector::new(tree, projects);
+pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_>) -> (Vec<Candidate>, Vec<Finding>) {
+    let mut collector = collect::Collector::new(tree, projects, sources);
     collector.documents();
+    collector.budget += 100_000;
     derive::derive(&mut collector);
-    let collect::Collector { drafts, findings, .. } = collector;
+    let collect::Collector { mut drafts, findings, .. } = collector;
+    // A model that the reader is to name is one they trained, where the documents train one.
+    let trains =
+        drafts.iter().any(|draft| draft.action == Action::Train && !matches!(draft.origin, Origin::Derived { .. }));
+    for draft in drafts.iter_mut().filter(|draft| trains && draft.action != Action::Train) {
+        if draft.filled.lacks.iter().any(|lack| matches!(lack, Lack::Model(_))) {
+            draft.after_training = draft.after_training.max(0.1);
+        }
+    }
     let mut ranked: Vec<(usize, Candidate, (String, Action))> = drafts
         .into_iter()
         .enumerate()

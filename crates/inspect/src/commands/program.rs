@@ -103,9 +103,10 @@ fn strip_wrappers<'w>(mut words: &'w [Word], changes: &mut Vec<String>) -> Vec<&
     loop {
         let text = |at: usize| words.get(at).map_or("", |word| word.text.as_str());
         let cut = match (text(0), text(1)) {
+            ("nice", "-n") => 3,
             (
                 "sudo" | "time" | "nohup" | "exec" | "command" | "setsid" | "do" | "then" | "else" | "if" | "!"
-                | "\\time",
+                | "\\time" | "nice",
                 _,
             ) => 1,
             ("env", _) => {
@@ -115,8 +116,6 @@ fn strip_wrappers<'w>(mut words: &'w [Word], changes: &mut Vec<String>) -> Vec<&
                     .take_while(|word| word.text.contains('=') || word.text.starts_with('-'))
                     .count()
             }
-            ("nice", "-n") => 3,
-            ("nice", _) => 1,
             ("timeout", _) => 2,
             ("xvfb-run", _) => 1 + words.iter().skip(1).take_while(|word| word.text.starts_with('-')).count(),
             ("uv" | "poetry" | "pipenv" | "pdm" | "rye" | "hatch" | "pixi" | "uvx", "run") => {
@@ -217,7 +216,7 @@ fn script_program(options: &[String], script: &Word, arguments: &[&Word], settin
     if found.written != text {
         changes.push(format!("`{text}` is `{}` in this repository", found.path));
     } else if found.workdir != setting.workdir {
-        changes.push(format!("runs in `{}`, where `{text}` is", found.workdir));
+        changes.push(format!("runs in {}, where `{text}` is", shown(&found.workdir)));
     }
     Started::Program(Program {
         kind: Kind::Script,
@@ -254,6 +253,11 @@ pub(crate) fn join(folder: &str, path: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
+}
+
+/// A folder as it is told to a reader.
+fn shown(folder: &str) -> String {
+    if folder.is_empty() { "the root".to_owned() } else { format!("`{folder}`") }
 }
 
 fn parent(path: &str) -> &str {
@@ -369,7 +373,7 @@ fn module(words: &[&Word], options: &[String], setting: &Setting<'_>) -> Started
             let changes = if workdir == setting.workdir {
                 vec![]
             } else {
-                vec![format!("runs in `{}`, where `{name}` is", if workdir.is_empty() { "." } else { &workdir })]
+                vec![format!("runs in {}, where `{name}` is", shown(&workdir))]
             };
             Started::Program(Program {
                 kind: Kind::Module,
@@ -443,7 +447,7 @@ fn distributed(launcher: &[&str], words: &[&Word], setting: &Setting<'_>, change
             match launcher {
                 ["accelerate", "launch"] => start.push("--num_processes=1".to_owned()),
                 ["torchrun"] | ["python", "-m", "torch.distributed.launch" | "torch.distributed.run"] => {
-                    start.push("--nproc_per_node=1".to_owned())
+                    start.push("--nproc_per_node=1".to_owned());
                 }
                 ["deepspeed"] => start.push("--num_gpus=1".to_owned()),
                 _ => start = vec!["python".to_owned()],

@@ -109,8 +109,8 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
             step(0.03, "it needs no input");
         }
     }
-    if draft.filled.filled > 0 {
-        step(-0.04, "placeholders were filled");
+    if draft.filled.replaced > 0 {
+        step(-0.03, "placeholders were filled");
     }
     if draft.program.kind == Kind::ReadmeSnippet && draft.calls < 2 {
         step(-0.16, "it only makes an object");
@@ -121,10 +121,13 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     #[expect(clippy::cast_precision_loss, reason = "only the first twenty count")]
     let later = order.min(20) as f64;
     if !matches!(draft.origin, Origin::Derived { .. }) {
-        step(-0.003 * later, "others come before it");
+        step(-0.004 * later, "others come before it");
     }
-    if draft.after_training {
-        step(-0.3, "it takes up what a training left");
+    if draft.after_training > 0.0 {
+        step(-draft.after_training, "it takes up what a training left");
+    }
+    if draft.needs_device {
+        step(-0.2, "it wants a camera, a screen or a stream");
     }
     if draft.interactive {
         step(-0.06, "it asks questions on a terminal");

@@ -74,7 +74,7 @@ const INPUTS: [&str; 22] = [
 ];
 
 /// Words of files that show something else: results, figures of a paper, decoration.
-const NOT_INPUTS: [&str; 37] = [
+const NOT_INPUTS: [&str; 39] = [
     "logo",
     "teaser",
     "figure",
@@ -110,6 +110,8 @@ const NOT_INPUTS: [&str; 37] = [
     "favicon",
     "grid",
     "collage",
+    "out",
+    "vocab",
     "montage",
     "requirements",
 ];

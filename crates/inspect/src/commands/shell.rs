@@ -153,7 +153,7 @@ fn strip_prompt(line: &str) -> Option<&str> {
     let is_prompt = head.len() < 60
         && (head.starts_with('(') && head.contains(')') && !head.contains('"')
             || head.contains('@') && head.contains(':')
-            || head.ends_with("~"))
+            || head.ends_with('~'))
         && !head.contains("  ")
         && !head.contains('=');
     is_prompt.then_some(rest.trim_start())
@@ -242,6 +242,14 @@ fn tokens(line: &str) -> Option<Vec<Token>> {
                 at = end + 1;
             }
             '[' if begins => match closing(&chars, at, '[', ']') {
+                // `[a]|[b]`: the first of several.
+                Some(end) if peek(end + 1) == Some('|') && peek(end + 2) == Some('[') => {
+                    let text: String = chars.get(at..=end)?.iter().collect();
+                    found.push(Token::Word(Word { raw: text.clone(), text, optional: true }));
+                    at = (end..chars.len())
+                        .find(|n| peek(*n).is_some_and(char::is_whitespace) && peek(n - 1) == Some(']'))
+                        .unwrap_or(chars.len());
+                }
                 Some(end) if peek(end + 1).is_none_or(char::is_whitespace) => {
                     let inner: String = chars.get(at + 1..end)?.iter().collect();
                     let inner = inner.trim();
@@ -270,32 +278,26 @@ fn tokens(line: &str) -> Option<Vec<Token>> {
                     at += 1;
                 }
             },
-            '{' => match closing(&chars, at, '{', '}').filter(|end| end - at < 60) {
-                Some(end) => {
-                    for part in chars.get(at..=end)? {
-                        push(&mut word, *part);
-                    }
-                    at = end + 1;
+            '{' => {
+                let end = closing(&chars, at, '{', '}').filter(|end| end - at < 60).unwrap_or(at);
+                for part in chars.get(at..=end)? {
+                    push(&mut word, *part);
                 }
-                None => {
-                    push(&mut word, c);
-                    at += 1;
-                }
-            },
+                at = end + 1;
+            }
             '<' if peek(at + 1) == Some('<') => return None,
-            '<' => match placeholder_end(&chars, at) {
-                Some(end) => {
+            '<' => {
+                if let Some(end) = placeholder_end(&chars, at) {
                     for part in chars.get(at..=end)? {
                         push(&mut word, *part);
                     }
                     at = end + 1;
-                }
-                None => {
+                } else {
                     found.extend(word.take().map(Token::Word));
                     found.push(Token::Redirect("<".to_owned()));
                     at += 1;
                 }
-            },
+            }
             '>' => {
                 let descriptor = word
                     .as_ref()
@@ -386,9 +388,7 @@ fn placeholder_end(chars: &[char], open: usize) -> Option<usize> {
     for (at, c) in chars.iter().enumerate().skip(open + 1).take(100) {
         match c {
             '>' => return (!chars.get(at - 1)?.is_whitespace()).then_some(at),
-            '<' | '|' | ';' | '"' | '\n' | '&' if *c != '|' || chars.get(at + 1).is_some_and(|n| n.is_whitespace()) => {
-                return None;
-            }
+            '<' | ';' | '"' | '\n' | '&' => return None,
             _ => {}
         }
     }
@@ -505,6 +505,11 @@ mod tests {
             &["python a.py -s <path to data> < in.txt > out.txt"],
         );
         check("CUDA_VISIBLE_DEVICES={GPU ID} python a.py", &["CUDA_VISIBLE_DEVICES={GPU ID} python a.py"]);
+    }
+
+    #[test]
+    fn alternatives_in_brackets_are_one_word() {
+        check("python a.py --x <a | b> --y [c d]|[e f]", &["python a.py --x <a | b> --y [c d]"]);
     }
 
     #[test]

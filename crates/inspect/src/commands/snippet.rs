@@ -91,7 +91,10 @@ fn cut_block(block: &Block, path: &str, document: &[&str]) -> Option<(Snippet, S
     let prompt = filled.iter().any(|line| line.text.trim_start().starts_with(">>>"));
     let snippet = Snippet { path: path.to_owned(), first, last, indent: indent?, prompt, sha256: String::new() };
     let text = cut(document, &snippet)?;
-    let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
+        hex
+    });
     Some((Snippet { sha256, ..snippet }, text))
 }
 
@@ -201,6 +204,7 @@ fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
         let whole =
             text.starts_with('<') && text.ends_with('>') && text.contains(['_', ' ', '-']) && !text.starts_with("<|");
         if lower.contains("path/to")
+            || lower.contains("path_to")
             || lower.contains("/path") && is_placeholder(text)
             || lower.starts_with("your")
             || lower.contains("your_")

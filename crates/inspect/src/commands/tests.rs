@@ -1,1 +1,164 @@
-//! Cases that go through all steps.
+//! Cases that go through all steps: a tree in, the best candidates out.
+
+use super::*;
+use crate::{Content, File, Kind};
+
+/// Candidates of a tree of texts and of opaque files of 50 kB.
+fn found(texts: &[(&str, &str)], opaque: &[&str], projects: &[Project]) -> Vec<Candidate> {
+    let mut tree = Tree::from_texts(texts.iter().copied());
+    for path in opaque {
+        tree.insert(*path, File { size: 50_000, content: Content::Opaque });
+    }
+    let sources = Sources::new(&tree);
+    candidates(&tree, projects, &sources).0
+}
+
+fn check(texts: &[(&str, &str)], opaque: &[&str], expected: &[&str]) {
+    let found = found(texts, opaque, &[]);
+    let lines: Vec<&str> = found.iter().map(|candidate| candidate.command.line.as_str()).take(expected.len()).collect();
+    assert_eq!(lines, expected, "{found:#?}");
+}
+
+const MAIN: &str = "if __name__ == '__main__':\n    pass\n";
+
+#[test]
+fn an_inference_comes_before_a_training_that_is_documented_first() {
+    check(
+        &[
+            (
+                "README.md",
+                "# X\n## Train\n```\npython train.py\n```\n## Inference\n```\npython demo.py --image a.jpg\n```\n",
+            ),
+            ("train.py", MAIN),
+            ("demo.py", MAIN),
+        ],
+        &["a.jpg"],
+        &["python demo.py --image a.jpg", "python train.py"],
+    );
+}
+
+#[test]
+fn what_only_takes_up_a_training_comes_after_it() {
+    check(
+        &[
+            (
+                "README.md",
+                "# X\n## Usage\n```\npython train.py -s <path to dataset>\npython render.py -m <path to trained model>\n```\n",
+            ),
+            ("train.py", MAIN),
+            ("render.py", MAIN),
+        ],
+        &[],
+        &["python train.py -s '<path to dataset>'", "python render.py -m '<path to trained model>'"],
+    );
+}
+
+#[test]
+fn a_training_that_is_all_there_is_is_shortened() {
+    let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--max-steps', type=int, default=-1)\np.parse_args()\nloss.backward()\noptimizer.step()\n";
+    let found = found(
+        &[
+            ("README.md", "## Usage\n```\npython words.py -i names.txt\n```\n"),
+            ("words.py", source),
+            ("names.txt", "a"),
+        ],
+        &[],
+        &[],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "python words.py -i names.txt --max-steps 10");
+    assert_eq!((best.kind, best.action), (Kind::Train, Action::Train));
+    assert!(best.changes.iter().any(|change| change.contains("--max-steps 10")), "{:?}", best.changes);
+}
+
+#[test]
+fn a_console_script_gets_a_sample_of_the_repository() {
+    let project =
+        Project { console_scripts: [("hear".to_owned(), "hear:main".to_owned())].into(), ..Project::default() };
+    let found = found(
+        &[("README.md", "## Usage\n    hear <output-directory> <input-audio-path>\n")],
+        &["tests/a.wav"],
+        &[project],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "hear output tests/a.wav");
+    assert_eq!(best.command.setup, ["mkdir -p output"]);
+    assert_eq!(best.kind, Kind::ConsoleScript);
+}
+
+#[test]
+fn a_download_of_the_document_brings_the_weights() {
+    let found = found(
+        &[
+            (
+                "README.md",
+                "## Demo\n```\nmkdir weights\ncd weights\nwget https://mirror.example/a.pth\ncd ..\n```\n```\nCUDA_VISIBLE_DEVICES={GPU ID} python demo.py -p weights/a.pth\n```\n",
+            ),
+            ("demo.py", MAIN),
+        ],
+        &[],
+        &[],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "python demo.py -p weights/a.pth");
+    assert_eq!(best.command.setup, ["mkdir -p weights", "wget -q -O weights/a.pth https://mirror.example/a.pth"]);
+    assert_eq!(best.command.env.get("CUDA_VISIBLE_DEVICES").map(String::as_str), Some("0"));
+}
+
+#[test]
+fn a_script_without_documents_is_run_by_its_own_usage_text() {
+    let source = "import sys\ndef main(args):\n    if len(args) != 2:\n        sys.stderr.write('Usage: example.py <mode> <path to wav file>\\n')\n    f(int(args[0]))\nif __name__ == '__main__':\n    main(sys.argv[1:])\n";
+    check(
+        &[("README.md", "See example.py"), ("example.py", source)],
+        &["speech.wav"],
+        &["python example.py 1 speech.wav"],
+    );
+}
+
+#[test]
+fn a_snippet_is_the_program_of_a_library() {
+    let found = found(
+        &[("README.md", "## Usage\n```python\nfrom lib import f\nprint(f('cat.jpg'))\n```\n"), ("lib/__init__.py", "")],
+        &["resources/cat.jpg"],
+        &[],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!((best.kind, best.command.line.as_str()), (Kind::ReadmeSnippet, "python /workspace/run/snippet.py"));
+    assert_eq!(best.command.setup, ["cp resources/cat.jpg cat.jpg"]);
+}
+
+#[test]
+fn the_folder_of_a_cd_is_the_working_folder() {
+    let found = found(
+        &[
+            ("README.md", "```\ngit clone https://mirror.example/x\ncd x\ncd tools\npython demo.py\n```\n"),
+            ("tools/demo.py", MAIN),
+            ("demo.py", MAIN),
+        ],
+        &[],
+        &[],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!((best.command.line.as_str(), best.command.workdir.as_str()), ("python demo.py", "tools"));
+}
+
+#[test]
+fn shell_scripts_are_followed_one_level() {
+    check(
+        &[
+            ("README.md", "## Demo\n```\nbash run.sh\n```\n"),
+            ("run.sh", "IN=data/a.jpg\npython infer.py --image $IN | tee log\n"),
+            ("infer.py", MAIN),
+        ],
+        &["data/a.jpg"],
+        &["python infer.py --image data/a.jpg"],
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_document_is_survived(text in "(\\PC|\n|```|\\$ |python a.py |<|>|\\[|\\]|\\{|'|\"|::\n\n|>>> |#){0,60}") {
+        found(&[("README.md", &text), ("a.py", "")], &["a.jpg"], &[]);
+        found(&[("README.rst", &text), ("run.sh", &text), ("Makefile", &text)], &[], &[]);
+    }
+}
