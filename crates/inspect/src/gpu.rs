@@ -573,7 +573,7 @@ mod tests {
         let tree = tree(fixture);
         let sources = Sources::new(&tree);
         let place = Evidence::new("README.md", 1, command);
-        need(&follow::program(&sources, Start::File(entry), &[String::new()]), command, Some(&place))
+        need(&follow::program(&sources, Start::File(entry), &[String::new()], command), command, Some(&place))
     }
 
     fn check(fixture: &str, expected: GpuNeed) {

@@ -382,7 +382,7 @@ mod tests {
         tree.insert("ckpt/own.pth", File { size: 1_000_000, content: Content::Opaque });
         tree.insert("ckpt/pointer.onnx", File { size: 130, content: Content::LfsPointer });
         let sources = Sources::new(&tree);
-        let program = follow::program(&sources, Start::File("run.py"), &[String::new()]);
+        let program = follow::program(&sources, Start::File("run.py"), &[String::new()], command);
         let evidence = Evidence::new("README.md", 1, command);
         let found = find(&program, command, Some(&evidence));
         let got: Vec<String> = found

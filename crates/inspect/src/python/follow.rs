@@ -50,11 +50,17 @@ pub fn follow_text(tree: &Tree, text: &str, path: &str, first: usize, roots: &[S
 
 /// As [`follow`], sharing what was parsed between several programs of one tree.
 pub fn follow_in(sources: &Sources<'_>, start: Start<'_>, roots: &[String]) -> Imports {
-    program(sources, start, roots).imports()
+    program(sources, start, roots, "").imports()
 }
 
-/// The files behind a program, with what is needed to judge whether code in them is reached.
-pub(crate) fn program<'s, 't>(sources: &'s Sources<'t>, start: Start<'_>, roots: &[String]) -> Program<'s, 't> {
+/// The files behind a program, with what is needed to judge whether code in them is reached. `command` is the line that
+/// starts it: configuration files that it names may name classes.
+pub(crate) fn program<'s, 't>(
+    sources: &'s Sources<'t>,
+    start: Start<'_>,
+    roots: &[String],
+    command: &str,
+) -> Program<'s, 't> {
     let mut run = Program::new(sources, start, roots);
     match start {
         Start::File(path) => {
@@ -69,6 +75,9 @@ pub(crate) fn program<'s, 't>(sources: &'s Sources<'t>, start: Start<'_>, roots:
     }
     // First everything that is needed, to the end: a file reached both ways is needed.
     run.pass(true);
+    if run.follow_configurations(command) {
+        run.pass(true);
+    }
     run.needed = false;
     run.pass(false);
     run
@@ -269,6 +278,43 @@ impl<'s, 't> Program<'s, 't> {
                 return;
             }
         }
+    }
+
+    /// Follows classes that configuration files name (`target: pkg.module.Class`), as far as the command or the
+    /// program's own file names the configuration. True where that added a file.
+    fn follow_configurations(&mut self, command: &str) -> bool {
+        let builds = ["instantiate_from_config", "get_obj_from_str", "instantiate", "locate", "import_module"];
+        if !builds.iter().any(|name| self.mentioned(name)) {
+            return false;
+        }
+        let own = self.files.first().map(|file| Rc::clone(&file.module));
+        let texts = own.iter().flat_map(|module| module.texts.iter().map(|text| text.value.as_str()));
+        let words =
+            command.split_whitespace().map(|word| word.rsplit('=').next().unwrap_or(word).trim_matches(['"', '\'']));
+        let is_configuration = |path: &&str| has_ending(path, "yaml") || has_ending(path, "yml");
+        let mut modules = BTreeSet::new();
+        for path in words.chain(texts).filter(is_configuration).take(20) {
+            let places = [normalise(&format!("{}/{path}", self.working)), normalise(path)];
+            let Some(text) = places.iter().flatten().find_map(|place| self.sources.tree.text(place)) else { continue };
+            for line in text.lines() {
+                let line = line.trim_start().trim_start_matches("- ");
+                let Some(value) = line.strip_prefix("target:").or_else(|| line.strip_prefix("_target_:")) else {
+                    continue;
+                };
+                if let Some((module, _)) = value.trim().trim_matches(['"', '\'']).rsplit_once('.') {
+                    modules.insert(module.to_owned());
+                }
+            }
+        }
+        let before = self.files.len();
+        for module in modules {
+            if let Found::Inside(files) = self.resolve(&module) {
+                for file in files {
+                    self.push(&file);
+                }
+            }
+        }
+        self.files.len() > before
     }
 
     fn follow_file(&mut self, index: usize, needed: bool, done: &mut BTreeSet<(usize, usize)>) {
@@ -580,6 +626,32 @@ mod tests {
     #[test]
     fn a_missing_folder_of_a_common_name_is_no_distribution() {
         check("//- /run.py\nimport torch\nfrom models.blocks import B\n", "run.py", "torch", "models.blocks", "run.py");
+    }
+
+    #[test]
+    fn classes_that_a_configuration_names_are_followed() {
+        check(
+            "//- /run.py
+             from util import instantiate_from_config
+             p.add_argument('--config', default='configs/a.yaml')
+             m = instantiate_from_config(c)
+             //- /util.py
+             def instantiate_from_config(c): pass
+             //- /configs/a.yaml
+             model:
+               target: pkg.model.Net
+             //- /configs/b.yaml
+             target: pkg.other.Net
+             //- /pkg/model.py
+             import torch
+             //- /pkg/other.py
+             import jax
+             ",
+            "run.py",
+            "torch",
+            "",
+            "run.py util.py pkg/model.py",
+        );
     }
 
     #[test]

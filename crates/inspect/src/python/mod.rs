@@ -502,6 +502,7 @@ mod tests {
         check_devices("if torch.cuda.is_available():\n    model.cuda()\n", &[(Question, false), (Demand, true)]);
         check_devices("def f(device='cuda'):\n    pass\n", &[(Default, false)]);
         check_devices("p.add_argument('--device', default='cuda')\n", &[(Argument, true)]);
+        check_devices("if x.device != torch.device('cuda'):\n    pass\n", &[(Demand, true)]);
         check_devices("if not args.cpu:\n    m = m.cuda()\n", &[(Demand, true)]);
     }
 
@@ -541,10 +542,10 @@ mod tests {
         }
         parse(&text);
         for deep in ["(", "[", "-", "not ", "lambda: ", "f(", "{1: ", "x if y else ", "f'{", "a.b[", "await "] {
-            parse(&deep.repeat(20_000));
+            parse(&deep.repeat(4000));
         }
-        parse(&format!("x = {}1", "1 + ".repeat(50_000)));
-        parse(&format!("x{}", ".y()".repeat(50_000)));
+        parse(&format!("x = {}1", "1 + ".repeat(20_000)));
+        parse(&format!("x{}", ".y()".repeat(20_000)));
         let nested = (0..300).fold(String::new(), |text, i| text + &" ".repeat(i) + "if x:\n");
         parse(&nested);
     }

@@ -17,6 +17,8 @@ use super::{
 
 /// Largest file that is parsed, in bytes.
 const FILE_LIMIT: usize = 4_000_000;
+/// Most f-strings that begin with a hole.
+const NESTING_LIMIT: usize = 5000;
 /// Deepest nesting of expressions and statements that is walked.
 const DEPTH_LIMIT: usize = 200;
 /// Longest string constant that is looked at as a path, URL or id, in bytes.
@@ -24,7 +26,8 @@ const TEXT_LIMIT: usize = 400;
 
 /// Parses and walks one file.
 pub(super) fn module(text: &str) -> Module {
-    if text.len() > FILE_LIMIT {
+    // The lexer is quadratic in the nesting of f-strings.
+    if text.len() > FILE_LIMIT || text.matches("f'{").chain(text.matches("f\"{")).nth(NESTING_LIMIT).is_some() {
         return Module::default();
     }
     let first = parse_and_walk(text);
@@ -802,6 +805,12 @@ impl<'a> SourceOrderVisitor<'a> for Walker<'a> {
             Expr::Call(call) => {
                 self.call(call);
                 walk_expr(self, expression);
+            }
+            // To compare with a device is not to ask for one.
+            Expr::Compare(_) => {
+                self.caught += 1;
+                walk_expr(self, expression);
+                self.caught -= 1;
             }
             // What follows the first operand of `and` or `or` may never be looked at.
             Expr::BoolOp(operation) => {
