@@ -448,7 +448,6 @@ pub(crate) struct Listed {
 
 /// Reads the lists out of an environment file.
 pub(crate) fn listed(text: &str) -> Listed {
-    let plain = plain_items(text);
     match yaml::<Environment>(text) {
         Ok(environment) => {
             let mut from = 0;
@@ -470,12 +469,17 @@ pub(crate) fn listed(text: &str) -> Listed {
             }
             Listed { items, prefix: environment.prefix, problem: None }
         }
-        Err(problem) => Listed {
-            items: plain,
-            prefix: text.lines().find_map(|line| line.strip_prefix("prefix:")).map(|value| value.trim().to_owned()),
-            problem: Some(problem),
-        },
+        Err(problem) => Listed { items: plain_items(text), prefix: plain_prefix(text), problem: Some(problem) },
     }
+}
+
+/// The same read line by line alone: quicker, and enough for what is only a hint.
+pub(crate) fn listed_plainly(text: &str) -> Listed {
+    Listed { items: plain_items(text), prefix: plain_prefix(text), problem: None }
+}
+
+fn plain_prefix(text: &str) -> Option<String> {
+    text.lines().find_map(|line| line.strip_prefix("prefix:")).map(|value| value.trim().to_owned())
 }
 
 /// List items below `dependencies:`, and below `pip:` in it, told by their lines alone.

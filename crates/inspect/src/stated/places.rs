@@ -87,7 +87,7 @@ fn options(notes: &mut Notes<'_>, path: &str) {
 /// Native libraries, CUDA and torch out of an environment file.
 fn environment(notes: &mut Notes<'_>, path: &str, main: bool) {
     let Some(text) = notes.tree.text(path) else { return };
-    let listed = conda::listed(text);
+    let listed = conda::listed_plainly(text);
     let foreign = conda::other_platform(&listed).is_some();
     // A full export names every library that something pulled in, wanted or not.
     let export = listed
