@@ -159,13 +159,14 @@ fn judge(signals: Signals, documents: Documents) -> Gpu {
     let chooses = !choices.is_empty();
     let says_cpu = !documents.cpu.is_empty();
     let silent = !chooses && !says_cpu;
+    let open = own_choice || (chooses && says_cpu);
     // What the program's own lines demand nobody can choose away; demands further down may lie on a path not taken
     // where the program chooses its device itself, and weaker signs count only where nothing speaks for the CPU.
     let demands = [
         !own_demands.is_empty(),
         !settings.is_empty() && !documents.offers_option,
         !cuda_only.is_empty(),
-        !reached_demands.is_empty() && !own_choice && !(chooses && says_cpu),
+        !reached_demands.is_empty() && !open,
         silent && conditional_demands.len() > 1,
         silent && !defaults.is_empty(),
         silent && framework.is_some() && !documents.demands.is_empty(),
