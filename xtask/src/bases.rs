@@ -198,7 +198,8 @@ pub fn pythons(engine: &Engine, _project: &Project) -> anyhow::Result<Vec<String
     }
     let mut minors = Vec::new();
     for (minor, ..) in PYTHONS {
-        let tag = format!("python:{minor}-slim-{USUAL_SUITE}");
+        // The tag that a plan would name: not every Python has an image on the usual suite.
+        let Some(tag) = repro_knowledge::base().tables().slim_tag(minor, Some(USUAL_SUITE)) else { continue };
         if possible(&tag) || engine.image_exists(&tag)? {
             minors.push(minor.to_owned());
         }

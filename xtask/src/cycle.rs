@@ -59,6 +59,7 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
     let request = source::SourceRequest::parse(&from.repository, from.source.as_deref())
         .map_err(|e| input(format!("{}\nhint: {}", e.message, e.hint)))?;
     let cache = project.cache();
+    let engine = engine.filter(|_| matches!(request.location, source::Location::Sdist { .. }));
     let image = engine.map(|engine| bases::any_python(engine, project)).transpose()?.unwrap_or_default();
     let python = engine.map(|engine| source::in_container(engine, &image));
     let means = source::Means {

@@ -242,7 +242,13 @@ impl Engine {
             return Self::open(&program);
         }
         let mut first_error = None;
-        for name in ["docker", "podman"] {
+        // Who points docker to an engine elsewhere does not mean a podman here.
+        let names: &[&str] = if std::env::var_os("DOCKER_HOST").is_some() && which::which("docker").is_ok() {
+            &["docker"]
+        } else {
+            &["docker", "podman"]
+        };
+        for name in names {
             let Ok(program) = which::which(name) else { continue };
             match Self::open(&program) {
                 Ok(engine) => return Ok(engine),

@@ -311,7 +311,9 @@ fn reading_limit(path: &str, depth: usize, executable: bool) -> Option<(u64, Why
         _ => (lower.as_str(), ""),
     };
     let limit = match extension {
-        "py" | "pyx" | "pxd" | "pyw" | "md" | "markdown" | "mdx" | "rst" | "toml" | "cfg" | "ini" => MIB,
+        // Some programs carry their model in their source.
+        "py" => 4 * MIB,
+        "pyx" | "pxd" | "pyw" | "md" | "markdown" | "mdx" | "rst" | "toml" | "cfg" | "ini" => MIB,
         "txt" | "in" => {
             if is_requirements(path, stem) {
                 MIB
@@ -658,7 +660,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_too_large_is_a_finding_and_a_table_is_not() {
-        let large = vec![b'#'; 2 << 20];
+        let large = vec![b'#'; 5 << 20];
         let reading = read(&[("big.py", &large), ("table.txt", &large), ("deep/er/model.json", b"{}")]);
         assert_eq!(codes(&reading), ["file-too-large"]);
         assert_eq!(reading.tree.texts().count(), 0);

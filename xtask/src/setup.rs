@@ -56,6 +56,9 @@ pub fn ensure_engine(choice: Option<&str>, allow: bool) -> anyhow::Result<Engine
         Ok(engine) => return Ok(engine),
         Err(error) => error,
     };
+    let whole = error.to_string();
+    // The error's own hint is replaced by a better one.
+    let what = whole.split("\nhint: ").next().unwrap_or_default();
     // Who named an engine wants that one; who may not talk to a running daemon needs no second one.
     let cannot_be_helped = matches!(error, EngineError::NoSuchCli { .. } | EngineError::Interrupted)
         || (matches!(error, EngineError::PermissionDenied { .. }) && !is_root());
@@ -63,18 +66,18 @@ pub fn ensure_engine(choice: Option<&str>, allow: bool) -> anyhow::Result<Engine
         return Err(could_not_tell(error.to_string()));
     }
     if !is_root() || !has_apt() {
-        return Err(could_not_tell(format!("{error}\n{}", advice())));
+        return Err(could_not_tell(format!("{what}\n{}", advice())));
     }
     if std::env::var_os("DOCKER_HOST").is_some() {
         return Err(could_not_tell(format!(
-            "{error}\nhint: `DOCKER_HOST` points to another engine than this machine's; unset it to use a local one"
+            "{what}\nhint: `DOCKER_HOST` points to another engine than this machine's; unset it to use a local one"
         )));
     }
     let steps = missing();
     if !allow {
         let list: Vec<String> = steps.iter().map(|step| format!("  {}", step.describe())).collect();
         return Err(could_not_tell(format!(
-            "{error}\nhint: the same command with `--setup` runs, as root:\n{}",
+            "{what}\nhint: the same command with `--setup` runs, as root:\n{}",
             list.join("\n")
         )));
     }
@@ -229,7 +232,7 @@ fn find(program: &str) -> Option<PathBuf> {
 
 /// Programs of the administrator lie outside many a PATH.
 fn search_path() -> String {
-    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+    format!("{}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", std::env::var("PATH").unwrap_or_default())
 }
 
 fn run(command: &[&str], patience: Duration) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 use repro_note::{AptRename, Breaking, Matrix, Packages, PythonRelease, SlimTags, StandardLibrary, TorchRelease};
 
 /// Months after which a new Python has wheels of most libraries.
@@ -70,6 +70,20 @@ impl Tables {
     /// Pythons with a Linux wheel of this torch (`2.1.0`, with or without a local label); empty where not established.
     pub fn pythons_of_torch(&self, version: &str) -> &[String] {
         self.torch_release(version).map_or(&[], |release| &release.python)
+    }
+
+    /// Pythons for which some torch in this range has a Linux wheel; empty where no release in the range is known.
+    pub fn pythons_of_torch_in(&self, range: &VersionSpecifiers) -> Vec<&str> {
+        let mut pythons: Vec<&str> = Vec::new();
+        for release in &self.torch {
+            let inside = release.torch.parse::<Version>().is_ok_and(|version| range.contains(&version));
+            for python in release.python.iter().filter(|_| inside) {
+                if !pythons.contains(&python.as_str()) {
+                    pythons.push(python);
+                }
+            }
+        }
+        pythons
     }
 
     /// The release of torch with this version; a version with two parts means its newest patch.
@@ -162,19 +176,19 @@ impl Tables {
     /// Packages that bring this shared object, `libGL.so.1`, on `release`.
     pub fn packages_of_shared_object(&self, object: &str, release: Option<&str>) -> Option<Vec<String>> {
         let file = object.rsplit('/').next().unwrap_or(object);
-        self.shared_objects.get(file).map(|packages| packages.on(release))
+        self.shared_objects.get(file).and_then(|packages| packages.exactly_on(release))
     }
 
     /// Packages that bring this header, as `#include` writes it, on `release`.
     pub fn packages_of_header(&self, header: &str, release: Option<&str>) -> Option<Vec<String>> {
         let file = header.rsplit('/').next().unwrap_or(header);
-        self.headers.get(header).or_else(|| self.headers.get(file)).map(|packages| packages.on(release))
+        self.headers.get(header).or_else(|| self.headers.get(file)).and_then(|packages| packages.exactly_on(release))
     }
 
     /// Packages that bring this command on `release`.
     pub fn packages_of_command(&self, command: &str, release: Option<&str>) -> Option<Vec<String>> {
         let file = command.rsplit('/').next().unwrap_or(command);
-        self.commands.get(file).map(|packages| packages.on(release))
+        self.commands.get(file).and_then(|packages| packages.exactly_on(release))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 use pep440_rs::{Version, VersionSpecifiers};
 use repro_core::{Context, KnowledgeBase};
 use repro_inspect::{
@@ -55,8 +57,7 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
     let resolve_date = match overrides.resolve_date.as_deref() {
         Some("none") => None,
         Some(date) => Some(date.to_owned()),
-        None if source.committed.is_empty() => None,
-        None => Some(source.committed.clone()),
+        None => dated(&source.committed, &python.version, knowledge, &mut warnings),
     };
     let project = project_install(facts, best);
     let mut plan = Plan {
@@ -214,29 +215,31 @@ fn choose_python(
         let reason = Reason::seen(format!("upstream requires Python {}", claim.specifier), &claim.evidence);
         narrow(&mut choices, reason, &|c| admits(&claim.specifier, c));
     }
-    // Wheels of a pinned torch exist for few Pythons, and it cannot be built from source in reasonable time.
+    // Wheels of a torch exist for few Pythons, and it cannot be built from source in reasonable time.
     for requirement in facts.requirements.iter().filter(|r| matches!(r.scope, Scope::Main | Scope::Conda)) {
-        if let Some(version) = pinned(requirement)
-            && requirement.name == "torch"
-            && let pythons = knowledge.tables().pythons_of_torch(&version)
+        if requirement.name == "torch"
+            && let Some(range) = range_of(&requirement.spec)
+            && let pythons = knowledge.tables().pythons_of_torch_in(&range)
             && !pythons.is_empty()
         {
             let text = format!("`{}` has wheels for Python {} only", requirement.spec, pythons.join(", "));
             let reason = Reason::seen(text, &requirement.evidence);
-            narrow(&mut choices, reason, &|c| pythons.iter().any(|p| p == c));
+            narrow(&mut choices, reason, &|c| pythons.contains(&c));
         }
     }
     for claim in facts.pythons.iter().filter(|c| c.strength == Strength::Recommended) {
         let reason = Reason::seen(format!("upstream names Python {}", claim.specifier), &claim.evidence);
         narrow(&mut choices, reason, &|c| admits(&claim.specifier, c));
     }
-    let newest = choices.last().cloned().unwrap_or_default();
-    let current = match committed.parse() {
-        Ok(date) => knowledge.tables().python_current_at(date),
-        Err(_) => &newest,
-    };
+    // Bases older than the usual release are only taken where upstream leaves no other: their archives vanish.
+    let tables = knowledge.tables();
+    let on_suite = |python: &&str| tables.slim_tag(python, Some(SUITE)).is_some_and(|tag| tag.ends_with(SUITE));
+    let oldest = tables.slim_pythons().find(on_suite).unwrap_or_default().to_owned();
     let key = |version: &str| version.split('.').filter_map(|p| p.parse::<u32>().ok()).collect::<Vec<_>>();
     choices.sort_by_key(|c| key(c));
+    let newest = choices.last().cloned().unwrap_or_default();
+    let current = committed.parse().map_or(newest.as_str(), |date| tables.python_current_at(date));
+    let current = if key(current) < key(&oldest) { oldest.as_str() } else { current };
     let version = choices
         .iter()
         .rev()
@@ -246,21 +249,33 @@ fn choose_python(
         .unwrap_or_else(|| current.to_owned());
     let date = if committed.is_empty() { "today" } else { committed };
     because.push(Reason::said(if version == current {
-        format!("Python {version} was current on {date}")
+        format!("it is the usual choice for {date}")
     } else {
-        format!("of what is left, Python {version} is nearest to {current}, which was current on {date}")
+        format!("of what is left it is nearest to {current}, the usual choice for {date}")
     }));
     Python { version, constraint, because }
 }
 
-/// The version that a requirement pins with `==`, without a local label.
-fn pinned(requirement: &Requirement) -> Option<String> {
-    let parsed = parse(&requirement.spec)?;
-    let Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) = parsed.version_or_url else { return None };
-    specifiers
-        .iter()
-        .find(|s| matches!(s.operator(), pep440_rs::Operator::Equal | pep440_rs::Operator::ExactEqual))
-        .map(|s| s.version().clone().without_local().to_string())
+/// The day to resolve for: that of the source, or the later one on which the chosen Python had wheels of most libraries.
+fn dated(committed: &str, python: &str, knowledge: &KnowledgeBase, warnings: &mut Vec<String>) -> Option<String> {
+    let date: Date = committed.parse().ok()?;
+    let released = knowledge.tables().pythons().find(|p| p.version == python).and_then(|p| p.released);
+    match released.and_then(|released| released.checked_add(10.months()).ok()) {
+        Some(settled) if settled > date => {
+            warnings.push(format!("releases are those of {settled}: on {date} there were hardly any for Python {python}"));
+            Some(settled.to_string())
+        }
+        _ => Some(committed.to_owned()),
+    }
+}
+
+/// The versions that a requirement allows, where it limits them; local labels (`+cu113`) set aside.
+fn range_of(spec: &str) -> Option<VersionSpecifiers> {
+    let parsed = parse(&without_local_label(spec))?;
+    match parsed.version_or_url {
+        Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) if !specifiers.is_empty() => Some(specifiers),
+        _ => None,
+    }
 }
 
 // ---- what is installed ----------------------------------------------------------------------------------
@@ -491,6 +506,10 @@ fn native_builds(plan: &mut Plan) {
 /// Packages that upstream's own words ask for, as far as the release has them.
 fn stated_packages(plan: &mut Plan, facts: &Facts, knowledge: &KnowledgeBase) {
     for stated in facts.stated.apt.iter().filter(|s| s.strength >= Strength::Recommended) {
+        // The image has its own Python with headers and pip; the distribution's beside it only gets in the way.
+        if stated.value.starts_with("python") {
+            continue;
+        }
         let packages = match knowledge.tables().apt_rename(&stated.value, SUITE) {
             Some(renamed) => renamed.to_vec(),
             None => vec![stated.value.clone()],
@@ -523,7 +542,7 @@ fn preventive(plan: &mut Plan, best: Option<&Candidate>, knowledge: &KnowledgeBa
     let mut applied = BTreeSet::new();
     // A fix may bring in a library with pitfalls of its own; a few rounds settle that.
     for _ in 0..4 {
-        let context = context(plan, Some(&imports));
+        let context = context(plan, Some(&imports), knowledge);
         let mut changed = false;
         for found in knowledge.preventive(&context) {
             if !applied.insert(found.pitfall.clone()) {
@@ -559,7 +578,7 @@ pub fn about(plan: &Plan, pitfall: &str, knowledge: &KnowledgeBase) -> Option<St
 }
 
 /// What the knowledge base needs to know of a plan.
-pub fn context(plan: &Plan, imports: Option<&BTreeSet<String>>) -> Context {
+pub fn context(plan: &Plan, imports: Option<&BTreeSet<String>>, knowledge: &KnowledgeBase) -> Context {
     let mut distributions: BTreeMap<String, Option<String>> = BTreeMap::new();
     for wanted in &plan.pip.requirements {
         let specifiers = parse(&wanted.spec).and_then(|r| match r.version_or_url {
@@ -576,7 +595,10 @@ pub fn context(plan: &Plan, imports: Option<&BTreeSet<String>>) -> Context {
             distributions.insert(name.to_owned(), Some(version.to_owned()));
         }
     }
+    let base = knowledge.image(&plan.base_image);
     Context {
+        distribution: base.as_ref().map(|e| e.distribution.clone()).filter(|d| !d.is_empty()),
+        release: base.as_ref().map(|e| e.release.clone()).filter(|r| !r.is_empty()),
         distributions: Some(distributions),
         imports: imports.cloned(),
         project: plan.project.as_ref().and_then(|p| p.name.clone()),

@@ -104,12 +104,17 @@ fn source_stage(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
                 "Upstream at its pinned commit. Where upstream cannot be reached, a shallow clone `source.git` beside this \
                  file stands in for it, named by `--build-arg UPSTREAM`.",
             );
-            file.from(&plan.base_image, Some("source"));
             let has = |tool: &str| environment.is_some_and(|e| e.tools.iter().any(|t| t == tool));
+            let mut missing: Vec<&str> = Vec::new();
             if !has("git") {
-                file.run(&apt_install(&["ca-certificates", "git"]));
-            } else if plan.source.lfs && !has("git-lfs") {
-                file.run(&apt_install(&["git-lfs"]));
+                missing.extend(["ca-certificates", "git"]);
+            }
+            if plan.source.lfs && !has("git-lfs") {
+                missing.push("git-lfs");
+            }
+            file.from(&plan.base_image, Some("source"));
+            if !missing.is_empty() {
+                file.run(&apt_install(&missing));
             }
             file.arg("UPSTREAM", Some(&plan.source.upstream));
             file.copy(&["build-constraints.txt", "source.gi[t]"], &format!("{STAND_IN_UPSTREAM}/"), NO_FLAGS);

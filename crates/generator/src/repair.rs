@@ -183,7 +183,7 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
     let log_context = Context {
         phase: Some(state.stage.phase()),
         repository_modules: state.own_modules.clone(),
-        ..context(&state.plan, None)
+        ..context(&state.plan, None, knowledge)
     };
     let diagnoses = knowledge.diagnose(log, &log_context);
     let mut moves: Vec<Move> = diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)).collect();
