@@ -459,7 +459,10 @@ pub fn stand_ins(engine: &Engine) -> Result<Vec<StandIn>, EngineError> {
 /// An image that merely rests on a stand-in has the label, but not the tag.
 fn stand_in(image: &Image) -> Option<StandIn> {
     let tag = image.labels.get(STAND_IN_TAG_LABEL)?;
-    let is_it = image.tags.iter().any(|present| present.trim_start_matches("docker.io/library/") == tag);
+    // Podman writes the registry that it assumes.
+    let bare =
+        |present: &String| present.trim_start_matches("docker.io/library/").trim_start_matches("localhost/") == tag;
+    let is_it = image.tags.iter().any(bare);
     // Whatever was built on it since carries a tag of its own.
     (is_it && image.labels.get(TAG_LABEL).is_none_or(|own| own == tag)).then(|| StandIn {
         tag: tag.clone(),

@@ -280,7 +280,7 @@ fn is_skipped(name: &OsString) -> bool {
         ".ipynb_checkpoints",
         ".eggs",
     ];
-    name.to_str().is_some_and(|name| SKIPPED.contains(&name))
+    name.to_str().is_some_and(|name| SKIPPED.contains(&name) || name.ends_with(".egg-info"))
 }
 
 /// Does a link at `path` with this target point outside of the tree, by its words alone?

@@ -219,7 +219,7 @@ fn advice() -> String {
 }
 
 fn is_root() -> bool {
-    duct::cmd!("id", "-u").stderr_null().unchecked().read().is_ok_and(|id| id.trim() == "0")
+    find("id").is_some_and(|id| duct::cmd!(id, "-u").stderr_null().unchecked().read().is_ok_and(|id| id.trim() == "0"))
 }
 
 fn has_apt() -> bool {

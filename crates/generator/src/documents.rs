@@ -60,7 +60,7 @@ fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std
         writeln!(out, "- Python {}: {}", plan.python.version, code_safe(&reason.line()))?;
     }
     match &plan.resolve_date {
-        Some(date) => writeln!(out, "- Releases as of {date}, the day of the source")?,
+        Some(date) => writeln!(out, "- Releases as of {date}")?,
         None => writeln!(out, "- Releases of the day of the build")?,
     }
     items(out, "System package", plan.apt.iter().map(|i| (i.value.as_str(), i.because.as_slice())))?;

@@ -161,3 +161,61 @@ fn outcome(changed: bool) -> Applied {
 fn reasons(reasons: &[Reason]) -> String {
     reasons.iter().map(Reason::line).collect::<Vec<_>>().join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn why() -> Reason {
+        Reason::known("a test", "x/y")
+    }
+
+    #[test]
+    fn applying_an_edit_twice_changes_nothing_more() {
+        let edits = [
+            Edit::Apt(vec!["libgl1".to_owned(), "ffmpeg".to_owned()]),
+            Edit::PipPin("numbers<2".to_owned()),
+            Edit::PipAdd("third".to_owned()),
+            Edit::PipRemove("eye".to_owned()),
+            Edit::PipFlag("--no-build-isolation".to_owned()),
+            Edit::PipFlag("--pre".to_owned()),
+            Edit::Env("A=b".to_owned()),
+            Edit::BaseImage("python:3.11-slim-bookworm".to_owned()),
+            Edit::RunFlag("--shm-size=8g".to_owned()),
+            Edit::Order("x before y".to_owned()),
+            Edit::Command("python -m x".to_owned()),
+            Edit::UpstreamPatch("sed -i s/a/b/ x.py".to_owned()),
+        ];
+        for edit in edits {
+            let mut plan = testing::plan();
+            assert_eq!(apply(&mut plan, &edit, &why(), Some("numbers")), Applied::Changed, "{edit:?}");
+            let once = plan.clone();
+            assert_eq!(apply(&mut plan, &edit, &why(), Some("numbers")), Applied::Unchanged, "{edit:?}");
+            assert_eq!(plan, once, "{edit:?}");
+        }
+    }
+
+    #[test]
+    fn edits_that_contradict_each_other_are_reported_and_change_nothing() {
+        let pairs = [
+            (Edit::Env("A=b".to_owned()), Edit::Env("A=c".to_owned())),
+            (Edit::PipRemove("third".to_owned()), Edit::PipAdd("third".to_owned())),
+            (Edit::PipPin("numbers==1".to_owned()), Edit::PipPin("numbers==2".to_owned())),
+        ];
+        for (first, second) in pairs {
+            let mut plan = testing::plan();
+            apply(&mut plan, &first, &why(), None);
+            let before = plan.clone();
+            assert!(matches!(apply(&mut plan, &second, &why(), None), Applied::Conflict(_)), "{second:?}");
+            assert_eq!(plan, before, "{second:?}");
+        }
+    }
+
+    #[test]
+    fn the_python_of_an_official_image_is_read_from_its_tag() {
+        assert_eq!(python_of_image("python:3.11-slim-bookworm").as_deref(), Some("3.11"));
+        assert_eq!(python_of_image("python:3.9.2"), Some("3.9".to_owned()));
+        assert_eq!(python_of_image("debian:12"), None);
+    }
+}

@@ -22,7 +22,7 @@ pub fn requirement_name(spec: &str) -> Option<String> {
     let end = spec.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(spec.len());
     let (name, rest) = spec.split_at(end);
     // `git+https://…` and `file:///…` name a place, not a distribution.
-    if rest.starts_with(['+', ':', '/']) {
+    if name.is_empty() || rest.starts_with(['+', ':', '/']) {
         return None;
     }
     PackageName::from_str(name).ok().map(|n| n.to_string())

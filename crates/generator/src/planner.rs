@@ -659,3 +659,106 @@ pub fn describe_gpu(gpu: &Gpu) -> String {
 pub fn computes(action: Action) -> bool {
     matches!(action, Action::Infer | Action::Evaluate | Action::Train | Action::Serve | Action::Unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use repro_inspect::{Tree, inspect};
+
+    use super::*;
+
+    /// Plans a repository given as texts, of a commit on `date`.
+    fn plan_of(date: &str, files: &[(&str, &str)], overrides: &Overrides) -> Plan {
+        let tree = Tree::from_texts(files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())));
+        let source = Source {
+            kind: SourceKind::Git,
+            location: "https://mirror.example/user/repo".to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            committed: date.to_owned(),
+            upstream: "https://mirror.example/user/repo".to_owned(),
+            sdist: None,
+            submodules: false,
+            lfs: false,
+        };
+        plan("user/repo", &inspect(&tree), source, repro_knowledge::base(), overrides)
+    }
+
+    fn specs(plan: &Plan) -> Vec<&str> {
+        plan.pip.requirements.iter().map(|w| w.spec.as_str()).collect()
+    }
+
+    const SCRIPT: &str = "import torch\nimport numpy\nif __name__ == '__main__':\n    print(torch.nn.Linear(1, 1)(torch.ones(1)))\n";
+    const README: &str = "# X\n\n## Usage\n\n```sh\npython demo.py\n```\n";
+
+    #[test]
+    fn what_the_main_command_imports_is_installed_though_nobody_declares_it() {
+        let plan = plan_of("2022-11-20", &[("demo.py", SCRIPT), ("README.md", README)], &Overrides::default());
+        assert_eq!(specs(&plan), ["numpy", "torch"]);
+        assert_eq!(plan.main.as_ref().map(|m| m.command.line.as_str()), Some("python demo.py"));
+        assert_eq!(plan.resolve_date.as_deref(), Some("2022-11-20"));
+        assert_eq!(plan.base_image, "python:3.10-slim-bookworm");
+    }
+
+    #[test]
+    fn an_import_takes_its_version_from_the_extra_that_names_it() {
+        let setup = "from setuptools import setup\nsetup(name='x', packages=['x'], extras_require={'all': ['torch>=1.7,<2']})\n";
+        let files = [("demo.py", SCRIPT), ("README.md", README), ("setup.py", setup), ("x/__init__.py", "")];
+        let plan = plan_of("2022-11-20", &files, &Overrides::default());
+        assert!(specs(&plan).contains(&"torch>=1.7,<2"), "{:?}", specs(&plan));
+    }
+
+    #[test]
+    fn the_wheels_of_a_pinned_torch_limit_the_python() {
+        let files = [("demo.py", SCRIPT), ("README.md", README), ("requirements.txt", "torch==1.10.0+cu113\nnumpy\n")];
+        let plan = plan_of("2024-05-01", &files, &Overrides::default());
+        assert_eq!(plan.python.version, "3.9");
+        assert!(specs(&plan).contains(&"torch==1.10.0"), "{:?}", specs(&plan));
+    }
+
+    #[test]
+    fn a_source_older_than_every_usual_base_is_dated_by_its_python() {
+        let plan = plan_of("2015-01-01", &[("demo.py", "print(1)\n"), ("README.md", README)], &Overrides::default());
+        assert_eq!(plan.base_image, "python:3.7-slim-bookworm");
+        assert!(plan.resolve_date.as_deref() > Some("2018"), "{:?}", plan.resolve_date);
+        assert!(plan.warnings.iter().any(|w| w.contains("2015-01-01")), "{:?}", plan.warnings);
+    }
+
+    #[test]
+    fn a_program_that_cannot_run_without_cuda_starts_from_nvidias_image_and_keeps_its_torch() {
+        let script = SCRIPT.replace("torch.ones(1)", "torch.ones(1).cuda()");
+        let files = [("demo.py", script.as_str()), ("README.md", README), ("requirements.txt", "torch==1.10.0\nnumpy\n")];
+        let plan = plan_of("2022-11-20", &files, &Overrides::default());
+        assert_eq!(plan.base_image, NGC_IMAGE);
+        assert_eq!(specs(&plan), ["numpy"]);
+        let flags: Vec<&str> = plan.run_flags.iter().map(|f| f.value.as_str()).collect();
+        assert_eq!(flags, ["--gpus", "all", "--ipc=host"]);
+    }
+
+    #[test]
+    fn what_a_person_says_goes_before_what_was_read() {
+        let overrides = Overrides {
+            base: Some("python:3.12-slim-trixie".to_owned()),
+            command: Some("python other.py".to_owned()),
+            apt: vec!["ffmpeg".to_owned()],
+            pin: vec!["numpy<2".to_owned()],
+            without: vec!["torch".to_owned()],
+            resolve_date: Some("none".to_owned()),
+            ..Overrides::default()
+        };
+        let files = [("demo.py", SCRIPT), ("README.md", README), ("requirements.txt", "torch\nnumpy\n")];
+        let plan = plan_of("2022-11-20", &files, &overrides);
+        assert_eq!(plan.base_image, "python:3.12-slim-trixie");
+        assert_eq!(plan.main.as_ref().map(|m| m.command.line.as_str()), Some("python other.py"));
+        assert_eq!(specs(&plan), ["numpy"]);
+        assert_eq!(plan.pip.constraints[0].spec, "numpy<2");
+        assert_eq!(plan.apt[0].value, "ffmpeg");
+        assert_eq!(plan.resolve_date, None);
+    }
+
+    #[test]
+    fn planning_does_not_depend_on_the_order_of_files() {
+        let files = [("demo.py", SCRIPT), ("README.md", README), ("requirements.txt", "torch\nnumpy\n"), ("a.py", "x = 1\n")];
+        let mut reversed = files;
+        reversed.reverse();
+        assert_eq!(plan_of("2022-11-20", &files, &Overrides::default()), plan_of("2022-11-20", &reversed, &Overrides::default()));
+    }
+}

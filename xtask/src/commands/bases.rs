@@ -105,6 +105,7 @@ fn make(engine: &Engine, args: &Args, project: &Project, answer: &mut Answer) ->
             Ok(Made::New) => answer.made.push(tag),
             Ok(Made::Present) => report::status("Present", &tag),
             Ok(Made::Pulled) => report::status("Fetched", format!("{tag} from its registry; no stand-in is needed")),
+            Err(_) if interrupt::requested() => return Err(Failure::Interrupted.into()),
             // One Python that cannot be had is no reason to go without the others.
             Err(error) => {
                 report::warning(format!("{error:#}"));

@@ -152,7 +152,11 @@ fn stored(project: &Project) -> anyhow::Result<Vec<(String, Receipt)>> {
             let Ok(text) = fs_err::read_to_string(&path) else { continue };
             let receipt: Receipt = serde_json::from_str(&text)
                 .map_err(|e| input(format!("{}: {e}\nhint: restore it from version control", path.display())))?;
-            all.push((receipt.repo.clone(), receipt));
+            if receipt.success {
+                all.push((receipt.repo.clone(), receipt));
+            } else {
+                report::note(format!("{}: not reproduced yet, so there is nothing to verify", receipt.repo));
+            }
         }
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));

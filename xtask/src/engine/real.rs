@@ -129,7 +129,9 @@ fn a_failing_step_is_named_with_its_output_and_exit_code() {
             let failure = failure(&outcome);
             assert_eq!(failure.kind, BuildFailureKind::Step, "{:?}: {failure:?}", engine.builder);
             let step = failure.step.as_ref().unwrap();
-            assert_eq!((step.number, step.of, step.exit_code), (3, 3, Some(7)), "{:?}", engine.builder);
+            assert_eq!((step.number, step.exit_code), (3, Some(7)), "{:?}", engine.builder);
+            // Buildah counts labels of the command line as steps, one each.
+            assert!(step.of == 3 || engine.builder == Builder::Buildah, "{step:?}");
             assert!(step.instruction.starts_with("RUN echo out"), "{step:?}");
             assert!(failure.output.contains(&"the cause".to_owned()), "{failure:?}");
             assert!(fs::read_to_string(&outcome.log).unwrap().contains("the cause"));
