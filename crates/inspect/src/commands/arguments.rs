@@ -450,6 +450,13 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
         return word.clone();
     }
     if !is_path || text.contains(' ') && media_of(text).is_none() {
+        // `--source list.streams`
+        let names_a_file = name
+            .rsplit_once('.')
+            .is_some_and(|(_, suffix)| suffix.len() > 2 && suffix.chars().all(|c| c.is_ascii_alphabetic()));
+        if names_a_file && !text.contains(' ') && matches!(purpose, Purpose::Input | Purpose::File(_)) {
+            filled.lacks.push(Lack::Input(text.to_owned()));
+        }
         return word.clone();
     }
     // `--image_name x.jpg`, looked up by the program in a folder of its own.

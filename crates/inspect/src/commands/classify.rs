@@ -19,8 +19,8 @@ pub(crate) struct Clues<'a> {
     pub(crate) source: &'a str,
 }
 
-/// Says what the command does, and by what that is told.
-pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
+/// Says what the command does, how surely (below 1.7: by a general heading only), and by what that is told.
+pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
     let mut votes: BTreeMap<Action, (f64, String)> = BTreeMap::new();
     let mut vote = |action: Action, weight: f64, why: String| {
         let entry = votes.entry(action).or_insert((0.0, String::new()));
@@ -32,7 +32,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
     let flags: Vec<&str> =
         clues.arguments.iter().map(|word| word.text.as_str()).filter(|text| text.starts_with('-')).collect();
     if flags.iter().any(|flag| matches!(*flag, "--help" | "-h" | "--version" | "-V" | "--list-models")) {
-        return (Action::Help, "it only prints help".to_owned());
+        return (Action::Help, 9.0, "it only prints help".to_owned());
     }
     let (folder, stem) = clues.name.rsplit_once(['/', '.']).map_or(("", clues.name), |(folder, stem)| {
         // `a/b.py`: the suffix is no part of the name.
@@ -54,10 +54,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
         let text = word.text.as_str();
         let after_mode = at > 0
             && clues.arguments.get(at - 1).is_some_and(|flag| {
-                matches!(
-                    flag.text.as_str(),
-                    "--mode" | "--task" | "--phase" | "--split" | "--action" | "--command" | "-m"
-                )
+                matches!(flag.text.as_str(), "--mode" | "--task" | "--phase" | "--split" | "--action")
             });
         let inline =
             ["--mode=", "mode=", "--task=", "--phase=", "--action="].iter().find_map(|flag| text.strip_prefix(flag));
@@ -108,6 +105,16 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
             );
         }
     }
+    if stem.ends_with("_test") {
+        vote(Action::Test, 3.0, format!("the program is named `{stem}`"));
+    }
+    let says = |word: &str| clues.source.contains(word);
+    let torch = says(".backward(") && says(".step(");
+    let others = (says("value_and_grad") || says("jax.grad") || says("GradientTape"))
+        && (says("apply_gradients") || says("apply_updates"));
+    if torch || others {
+        vote(Action::Train, if named { 1.5 } else { 4.6 }, "the program takes steps of an optimizer".to_owned());
+    }
     if let Some(module) = clues.module {
         let has = |names: &[&str]| {
             module
@@ -115,19 +122,18 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
                 .iter()
                 .any(|a| a.names.iter().any(|n| names.contains(&n.trim_start_matches('-').replace('-', "_").as_str())))
         };
-        let trains =
-            has(&[
-                "epochs",
-                "lr",
-                "learning_rate",
-                "num_epochs",
-                "max_epochs",
-                "n_epochs",
-                "weight_decay",
-                "max_steps",
-                "momentum",
-                "warmup_steps",
-            ]) || module.calls.iter().any(|call| matches!(call.method(), "backward") && call.arguments.is_empty());
+        let trains = has(&[
+            "epochs",
+            "lr",
+            "learning_rate",
+            "num_epochs",
+            "max_epochs",
+            "n_epochs",
+            "weight_decay",
+            "max_steps",
+            "momentum",
+            "warmup_steps",
+        ]);
         let infers = has(&[
             "input",
             "image",
@@ -150,7 +156,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
             vote(Action::Train, 1.1, "the program has the options of a training".to_owned());
         }
         if infers {
-            vote(Action::Infer, 1.2, "the program takes an input".to_owned());
+            vote(Action::Infer, 1.0, "the program takes an input".to_owned());
         }
         if module
             .imports
@@ -172,7 +178,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, String) {
             Some((_, most, _)) if most >= weight => best,
             _ => Some((action, weight, why)),
         })
-        .map_or((Action::Unknown, "nothing says what it does".to_owned()), |(action, _, why)| (action, why))
+        .unwrap_or((Action::Unknown, 0.0, "nothing says what it does".to_owned()))
 }
 
 /// What a word in a program's name says about it, and how surely.
@@ -205,8 +211,8 @@ fn by_name(word: &str) -> Option<(Action, f64)> {
         | "viewer" | "visualizer" => (Action::Serve, 2.6),
         "prepare" | "preprocess" | "preprocessing" | "convert" | "conversion" | "converter" | "create" | "build"
         | "make" | "tokenize" | "export" | "setup" | "compile" | "prep" | "preproc" | "crop" | "align" | "merge"
-        | "quantize" | "dataset" | "datasets" | "augment" | "collect" | "annotate" | "migrate" | "calc" | "stats"
-        | "plot" | "split" => (Action::Prepare, 2.4),
+        | "quantize" | "submit" | "slurm" | "upload" | "publish" | "dataset" | "datasets" | "augment" | "collect"
+        | "annotate" | "migrate" | "calc" | "stats" | "plot" | "split" => (Action::Prepare, 2.4),
         "download" | "downloader" | "fetch" => (Action::Download, 3.2),
         "install" => (Action::Install, 3.0),
         _ => return None,

@@ -17,13 +17,26 @@ use crate::{Action, Evidence, Finding, Kind, Project, Snippet, Tree};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A document; the number is its place in the order of documents, and whether it is the root's README.
-    Document { root: bool, subfolder: bool },
+    Document { root: bool, subfolder: Depth },
     /// A span inside a sentence.
     Span { root: bool },
     /// A shell script, Makefile or Dockerfile that a document names, or that lies there.
     Script,
     /// Made up from what the repository has.
     Derived { mentioned: bool },
+}
+
+/// How far from the repository as a whole a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// At the root, or the first page of the documentation.
+    Whole,
+    /// Another page of the documentation.
+    Page,
+    /// In a folder of things to try.
+    Showcase,
+    /// In the folder of some part.
+    Part,
 }
 
 /// Something that could be run, before it is ranked.
@@ -37,6 +50,8 @@ pub(crate) struct Draft {
     pub(crate) redirects: Vec<String>,
     pub(crate) action: Action,
     pub(crate) told_by: String,
+    /// Nothing but a general heading tells what it does.
+    pub(crate) told_weakly: bool,
     pub(crate) origin: Origin,
     pub(crate) headings: Vec<String>,
     pub(crate) snippet: Option<Snippet>,
@@ -170,7 +185,13 @@ impl<'t> Collector<'t> {
         }
         let root = !path.contains('/') && path.to_ascii_lowercase().starts_with("readme");
         let top = path.split('/').next().unwrap_or_default().to_ascii_lowercase();
-        let subfolder = path.contains('/') && !matches!(top.as_str(), "doc" | "docs" | "documentation");
+        let subfolder = match top.as_str() {
+            _ if !path.contains('/') => Depth::Whole,
+            "doc" | "docs" | "documentation" if is_first_page(path) => Depth::Whole,
+            "doc" | "docs" | "documentation" => Depth::Page,
+            top if super::derive::SHOWCASES.contains(&top) => Depth::Showcase,
+            _ => Depth::Part,
+        };
         let lines: Vec<&str> = text.lines().collect();
         let mut session = Session::default();
         for block in documents::blocks(path, text) {
@@ -551,7 +572,7 @@ impl<'t> Collector<'t> {
                 0.0
             };
         }
-        let camera = ["webcam", "camera", "realsense", "screen", "microphone", "youtube", "rtsp"];
+        let camera = ["webcam", "camera", "realsense", "screen", "microphone", "youtube", "rtsp", "stream", "streams"];
         draft.needs_device = words::tokens(&simple.comment).iter().any(|word| camera.contains(&word.as_str()))
             || simple
                 .words
@@ -593,7 +614,7 @@ impl<'t> Collector<'t> {
         let mut filled = arguments::fill(&program, &around);
         let clues =
             Clues { name: &program.name, arguments: &filled.arguments, comment, lead, headings, module, source };
-        let (action, told_by) = classify::action(&clues);
+        let (action, surely, told_by) = classify::action(&clues);
         if action == Action::Train && program.kind != Kind::WebUi && program.kind != Kind::Notebook {
             let mut changes = arguments::shorten(&mut filled.arguments, module);
             filled.changes.append(&mut changes);
@@ -602,8 +623,9 @@ impl<'t> Collector<'t> {
         if action == Action::Serve && matches!(program.kind, Kind::Script | Kind::Module) {
             program.kind = Kind::WebUi;
         }
-        let interactive =
-            module.is_some_and(|module| module.reads_stdin) && source.contains("input(") && filled.at_hand == 0;
+        let loops = filled.arguments.iter().any(|word| matches!(word.text.as_str(), "--loop" | "--interactive"));
+        let interactive = loops
+            || module.is_some_and(|module| module.reads_stdin) && source.contains("input(") && filled.at_hand == 0;
         let runs = entry.is_none_or(|entry| entry.runs) || program.kind == Kind::ConsoleScript;
         Draft {
             program,
@@ -612,6 +634,7 @@ impl<'t> Collector<'t> {
             redirects: vec![],
             action,
             told_by,
+            told_weakly: surely < 1.7,
             origin,
             headings: headings.to_vec(),
             snippet: None,
@@ -677,6 +700,7 @@ impl<'t> Collector<'t> {
             redirects: vec![],
             action,
             told_by: "a program in the document".to_owned(),
+            told_weakly: false,
             origin,
             headings: block.headings.clone(),
             snippet: Some(found.snippet),
@@ -712,6 +736,14 @@ fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)]
             filled.at_hand += 1;
         }
     }
+}
+
+/// Is this page of the documentation one that readers begin with?
+fn is_first_page(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    ["index", "readme", "usage", "quick", "getting", "start", "demo", "inference", "tutorial"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// Variables about the machine of whoever wrote the document.

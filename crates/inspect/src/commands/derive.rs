@@ -65,7 +65,7 @@ fn console_scripts(collector: &mut Collector<'_>, names: &[String], mentions: &s
                 workdir: String::new(),
                 changes: vec![],
             };
-            add(collector, program, mentions.contains(name.as_str()), evidence);
+            add(collector, program, is_mentioned(mentions, name), evidence);
         }
     }
 }
@@ -100,7 +100,7 @@ fn modules(collector: &mut Collector<'_>, names: &[String]) {
 }
 
 /// Folders whose scripts are there to be tried.
-const SHOWCASES: [&str; 10] =
+pub(super) const SHOWCASES: [&str; 10] =
     ["examples", "example", "demo", "demos", "scripts", "tools", "samples", "inference", "tutorials", "bin"];
 
 fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
@@ -172,7 +172,7 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
                 return None;
             }
             let showcase = path.split('/').next().is_some_and(|top| SHOWCASES.contains(&top));
-            let named = mentions.contains(name) && name.len() > 5;
+            let named = is_mentioned(mentions, name);
             let has_main = text.contains("__main__") || depth == 0;
             let fits = match depth {
                 0 => telling(path) || named || text.contains("__main__"),
@@ -220,7 +220,11 @@ fn notebooks(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
                 && !known.iter().any(|known| known == path)
         })
         .map(|path| {
-            (!mentions.contains(path.rsplit('/').next().unwrap_or(path)), path.matches('/').count(), path.to_owned())
+            (
+                !is_mentioned(mentions, path.rsplit('/').next().unwrap_or(path)),
+                path.matches('/').count(),
+                path.to_owned(),
+            )
         })
         .collect();
     found.sort();
@@ -228,6 +232,17 @@ fn notebooks(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
         let evidence = Evidence::new(path.clone(), 0, &path);
         add(collector, notebook_program(&path), !unnamed, evidence);
     }
+}
+
+/// Does the text name this file, and not only one whose name ends the same?
+fn is_mentioned(text: &str, name: &str) -> bool {
+    name.len() > 3
+        && text.match_indices(name).any(|(at, _)| {
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
+            let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
+            !inside(before) && !inside(after)
+        })
 }
 
 /// Adds a program with the arguments that it demands.

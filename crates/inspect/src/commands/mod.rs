@@ -17,13 +17,13 @@ mod shell;
 mod snippet;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arguments::Lack;
 use collect::Origin;
 
 use crate::python::Sources;
-use crate::{Action, Candidate, Finding, Project, Tree};
+use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
 pub(crate) use snippet::cut as cut_snippet;
 
@@ -42,21 +42,43 @@ pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_
         drafts.iter().any(|draft| draft.action == Action::Train && !matches!(draft.origin, Origin::Derived { .. }));
     for draft in drafts.iter_mut().filter(|draft| trains && draft.action != Action::Train) {
         if draft.filled.lacks.iter().any(|lack| matches!(lack, Lack::Model(_))) {
-            draft.after_training = draft.after_training.max(0.1);
+            draft.after_training = draft.after_training.max(0.4);
         }
     }
+    let follows: BTreeSet<usize> =
+        drafts.iter().enumerate().filter(|(_, draft)| draft.after_training > 0.3).map(|(order, _)| order).collect();
     let mut ranked: Vec<(usize, Candidate, (String, Action))> = drafts
         .into_iter()
         .enumerate()
         .map(|(order, draft)| (order, rank::candidate(&draft, order), draft.identity()))
         .collect();
+    // What takes up the result of a training cannot come before it.
+    let training = ranked
+        .iter()
+        .filter(|(_, candidate, _)| candidate.action == Action::Train && candidate.kind != Kind::Notebook)
+        .map(|(_, candidate, _)| candidate.score)
+        .fold(0.0, f64::max);
+    for (order, candidate, _) in &mut ranked {
+        if training > 0.0 && follows.contains(order) {
+            candidate.score = candidate.score.min((training - 0.01).max(0.0));
+        }
+    }
     let best_first = |a: &(usize, Candidate, (String, Action)), b: &(usize, Candidate, (String, Action))| {
         b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0))
     };
     ranked.sort_by(best_first);
     // One candidate for what a program does; another use of a program already listed makes room for other programs.
-    let mut known = BTreeSet::new();
-    ranked.retain(|(_, _, identity)| known.insert(identity.clone()));
+    // Of several forms of a command the first that upstream writes is taken, unless another is clearly better.
+    // Upstream's own words are never given up for a form that had to be filled.
+    let mut known: BTreeMap<(String, Action), (usize, f64, bool)> = BTreeMap::new();
+    for (order, candidate, identity) in &ranked {
+        let verbatim = candidate.changes.is_empty();
+        let best = known.entry(identity.clone()).or_insert((*order, candidate.score, verbatim));
+        if *order < best.0 && candidate.score > best.1 - 0.03 && verbatim >= best.2 {
+            best.0 = *order;
+        }
+    }
+    ranked.retain(|(order, _, identity)| known.get(identity).is_some_and(|best| best.0 == *order));
     let mut programs = BTreeSet::new();
     ranked.retain_mut(|(_, candidate, (program, action))| {
         let first = programs.insert(program.clone());

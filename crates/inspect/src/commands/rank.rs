@@ -2,7 +2,7 @@
 
 use super::arguments::{Lack, is_placeholder};
 use super::classify::by_heading;
-use super::collect::{Draft, Origin};
+use super::collect::{Depth, Draft, Origin};
 use super::shell::quote;
 use crate::{Action, Candidate, Command, Imports, Kind};
 
@@ -51,6 +51,7 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         (Kind::ReadmeSnippet, _) => (0.30, "a program of its document"),
         (Kind::Notebook, Action::Train) => (0.28, "a notebook that trains"),
         (Kind::Notebook, _) => (0.52, "a notebook"),
+        (Kind::Script | Kind::Module, Action::Infer) if draft.told_weakly => (0.56, "it may do an inference"),
         (_, Action::Infer) => (0.60, "it does one inference"),
         (_, Action::Unknown) => (0.42, "nothing says what it does"),
         (_, Action::Evaluate) => (0.36, "it evaluates"),
@@ -65,7 +66,11 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     step(base, &format!("{what}: {}", draft.told_by));
     match draft.origin {
         Origin::Document { root: true, .. } => step(0.10, "the README says it"),
-        Origin::Document { subfolder: true, .. } => step(-0.06, "only a document of a subfolder says it"),
+        Origin::Document { subfolder: Depth::Part, .. } => {
+            step(-0.13, "only a document of a part of the repository says it")
+        }
+        Origin::Document { subfolder: Depth::Showcase, .. } => step(-0.05, "only a document of a subfolder says it"),
+        Origin::Document { subfolder: Depth::Page, .. } => step(-0.02, "a page of the documentation says it"),
         Origin::Document { .. } => step(0.03, "a document says it"),
         Origin::Span { root: true } => step(0.02, "a sentence of the README says it"),
         Origin::Span { .. } => step(-0.05, "a sentence of a document says it"),
@@ -89,31 +94,28 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         step(value * weight, &format!("it stands under `{heading}`"));
         weight *= 0.4;
     }
-    let mut lacking = 0.0;
-    for lack in &draft.filled.lacks {
-        let (value, why) = match lack {
-            Lack::Input(what) => (-0.12, format!("its input `{what}` is not here")),
-            Lack::Weights(what) => (-0.09, format!("its weights `{what}` are not here")),
-            Lack::Model(what) => (-0.25, format!("it needs a trained model, `{what}`")),
-            Lack::Value(what) => (-0.08, format!("`{what}` is left to the reader")),
-            Lack::Secret(_) => (-0.25, "it needs a key".to_owned()),
-        };
-        let value = f64::max(value, -0.45 - lacking);
-        lacking += value;
-        step(value, &why);
+    // The first thing missing weighs most: whoever gets one thing can get the others.
+    let mut lacks: Vec<(f64, String)> = draft.filled.lacks.iter().map(|lack| weigh(lack, draft)).collect();
+    lacks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut share = 1.0;
+    for (value, why) in lacks {
+        step(value * share, &why);
+        share *= 0.5;
     }
-    if draft.filled.lacks.is_empty() {
-        if draft.filled.at_hand > 0 {
-            step(0.08, "its inputs are at hand");
-        } else {
-            step(0.03, "it needs no input");
-        }
+    let only_weights = draft.filled.lacks.iter().all(|lack| matches!(lack, Lack::Weights(_) | Lack::Model(_)));
+    if draft.filled.at_hand > 0 && only_weights {
+        step(0.08, "its inputs are at hand");
+    } else if draft.filled.lacks.is_empty() {
+        step(0.03, "it needs no input");
+    }
+    if !draft.filled.lacks.is_empty() && matches!(draft.origin, Origin::Derived { .. }) {
+        step(-0.12, "its arguments are a guess");
     }
     if draft.filled.replaced > 0 {
-        step(-0.03, "placeholders were filled");
+        step(-0.02, "placeholders were filled");
     }
     if draft.program.kind == Kind::ReadmeSnippet && draft.calls < 2 {
-        step(-0.16, "it only makes an object");
+        step(-0.2, "it only makes an object");
     }
     if draft.program.kind == Kind::ConsoleScript {
         step(0.04, "it is a command that the package installs");
@@ -124,7 +126,7 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         step(-0.004 * later, "others come before it");
     }
     if draft.after_training > 0.0 {
-        step(-draft.after_training, "it takes up what a training left");
+        step(-draft.after_training.min(0.2), "it takes up what a training left");
     }
     if draft.needs_device {
         step(-0.2, "it wants a camera, a screen or a stream");
@@ -138,4 +140,19 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     let score: f64 = steps.iter().map(|(weight, _)| weight).sum();
     steps.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
     (score.clamp(0.0, 1.0), steps.into_iter().filter(|(weight, _)| weight.abs() > 0.005).map(|(_, why)| why).collect())
+}
+
+/// What something missing costs.
+fn weigh(lack: &Lack, draft: &Draft) -> (f64, String) {
+    match lack {
+        Lack::Input(what) => (-0.14, format!("its input `{what}` is not here")),
+        // A bare file name is what programs give that fetch their weights themselves.
+        Lack::Weights(what) if !what.contains('/') => (-0.06, format!("its weights `{what}` are not here")),
+        Lack::Weights(what) => (-0.10, format!("its weights `{what}` are not here")),
+        Lack::Model(what) if draft.action == Action::Train => (-0.12, format!("it starts from a model, `{what}`")),
+        Lack::Model(what) => (-0.27, format!("it needs a trained model, `{what}`")),
+        Lack::Value(what) if draft.snippet.is_some() => (-0.2, format!("`{what}` is left to the reader")),
+        Lack::Value(what) => (-0.09, format!("`{what}` is left to the reader")),
+        Lack::Secret(_) => (-0.27, "it needs a key".to_owned()),
+    }
 }

@@ -203,13 +203,23 @@ fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
         let lower = text.to_ascii_lowercase();
         let whole =
             text.starts_with('<') && text.ends_with('>') && text.contains(['_', ' ', '-']) && !text.starts_with("<|");
-        if lower.contains("path/to")
-            || lower.contains("path_to")
+        let hinted = ["path/to", "path_to", "your_"].iter().any(|hint| lower.contains(hint))
             || lower.contains("/path") && is_placeholder(text)
-            || lower.starts_with("your")
-            || lower.contains("your_")
-            || whole
-        {
+            || lower.starts_with("your");
+        // `path_to_audio_file`: readers tell the kind of a file by its content.
+        let kind = tokens(text).iter().find_map(|word| match word.as_str() {
+            "image" | "img" | "picture" => Some(Media::Image),
+            "audio" | "wav" => Some(Media::Audio),
+            "video" => Some(Media::Video),
+            _ => None,
+        });
+        let sample =
+            kind.filter(|_| hinted && !text.contains(['/', ' '])).and_then(|media| samples.file(media, "", ""));
+        if let Some(sample) = sample {
+            found.setup.push(format!("cp {} {}", quote(sample), quote(text)));
+            found.changes.push(format!("`{sample}` copied to `{text}`, which the program reads"));
+            found.at_hand += 1;
+        } else if hinted || whole {
             found.lacks.push(Lack::Value(text.to_owned()));
         }
         return;
