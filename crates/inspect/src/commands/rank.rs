@@ -67,7 +67,7 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     match draft.origin {
         Origin::Document { root: true, .. } => step(0.10, "the README says it"),
         Origin::Document { subfolder: Depth::Part, .. } => {
-            step(-0.13, "only a document of a part of the repository says it")
+            step(-0.13, "only a document of a part of the repository says it");
         }
         Origin::Document { subfolder: Depth::Showcase, .. } => step(-0.05, "only a document of a subfolder says it"),
         Origin::Document { subfolder: Depth::Page, .. } => step(-0.02, "a page of the documentation says it"),
