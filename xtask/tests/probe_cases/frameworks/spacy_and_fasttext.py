@@ -1,0 +1,17 @@
+# needs: spacy fasttext-wheel numpy<2
+# exit: 0
+# success: true
+# seen: spacy 1
+# seen: fasttext 1
+import fasttext
+import spacy
+
+blank = spacy.blank("en")
+blank("only cut into words")
+classifier = spacy.blank("en")
+classifier.add_pipe("textcat").add_label("a")
+classifier.initialize()
+classifier("hello world")
+with open("/tmp/train.txt", "w") as target:
+    target.write("__label__a hello\n__label__b world\n" * 20)
+print(fasttext.train_supervised("/tmp/train.txt", epoch=1, verbose=0).predict("hello"))
