@@ -100,6 +100,7 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
     }
     preventive(&mut plan, best, knowledge);
     started_programs(&mut plan, best, knowledge);
+    preparing_programs(&mut plan, knowledge);
     overridden(&mut plan, overrides);
     warn(&mut plan, facts);
     plan
@@ -531,6 +532,31 @@ fn started_programs(plan: &mut Plan, best: Option<&Candidate>, knowledge: &Knowl
             let reason = Reason::seen(format!("the code starts `{program}`"), evidence);
             edit::apply(plan, &Edit::Apt(packages), &reason, None);
         }
+    }
+}
+
+/// Programs that the main command and its preparation start: fetching weights, executing a notebook.
+fn preparing_programs(plan: &mut Plan, knowledge: &KnowledgeBase) {
+    let Some(main) = plan.main.clone() else { return };
+    let carried = knowledge.image(&plan.base_image).map(|e| e.tools).unwrap_or_default();
+    let lines = main.command.setup.iter().chain([&main.command.line]);
+    for line in lines {
+        let Some(program) = line.split_whitespace().next().filter(|p| !carried.iter().any(|c| c == p)) else { continue };
+        let reason = Reason::said(format!("`{line}` needs it"));
+        if program == "gdown" {
+            edit::apply(plan, &Edit::PipAdd("gdown".to_owned()), &reason, None);
+        } else if program == "jupyter" {
+            for name in ["nbconvert", "ipykernel"] {
+                edit::apply(plan, &Edit::PipAdd(name.to_owned()), &reason, None);
+            }
+        } else if let Some(packages) = knowledge.tables().packages_of_command(program, Some(SUITE)) {
+            edit::apply(plan, &Edit::Apt(packages), &reason, None);
+        }
+    }
+    let fetches = main.command.setup.iter().any(|l| l.starts_with("wget ") || l.starts_with("curl "));
+    if fetches && !plan.on_ngc() {
+        let reason = Reason::said("fetching over https needs certificates");
+        edit::apply(plan, &Edit::Apt(vec!["ca-certificates".to_owned()]), &reason, None);
     }
 }
 
