@@ -55,9 +55,7 @@ impl KnowledgeBase {
     /// Reads all notes. `texts` are pairs of the path below `knowledge/` and the text; files that are no notes
     /// (`README.md`, anything outside `libraries/`, `images/` and `matrices/`) are skipped. Never fails: what is wrong
     /// comes back as findings, and the rest is used.
-    pub fn from_texts<P: AsRef<str>, T: AsRef<str>>(
-        texts: impl IntoIterator<Item = (P, T)>,
-    ) -> (Self, Vec<Finding>) {
+    pub fn from_texts<P: AsRef<str>, T: AsRef<str>>(texts: impl IntoIterator<Item = (P, T)>) -> (Self, Vec<Finding>) {
         let mut base = Self::default();
         let mut findings = Vec::new();
         for (path, text) in texts {
@@ -164,7 +162,8 @@ impl KnowledgeBase {
     /// What the notes say about a base image; `None` where no note is about it. Fields nobody established are empty.
     pub fn image(&self, name: &str) -> Option<Environment> {
         self.images.iter().find_map(|image| {
-            let (before, after) = image.environment.image.split_once("{python}").unwrap_or((&image.environment.image, ""));
+            let (before, after) =
+                image.environment.image.split_once("{python}").unwrap_or((&image.environment.image, ""));
             let python = name.strip_prefix(before)?.strip_suffix(after)?;
             if image.environment.image.contains("{python}") {
                 let version: Version = python.parse().ok()?;
@@ -195,9 +194,11 @@ impl KnowledgeBase {
                     continue;
                 }
                 // A condition on imports is presence enough: the distribution may well not be declared.
-                let imported = block.when.imports.iter().find(|module| {
-                    context.imports.iter().flatten().any(|imported| is_within(imported, module))
-                });
+                let imported = block
+                    .when
+                    .imports
+                    .iter()
+                    .find(|module| context.imports.iter().flatten().any(|imported| is_within(imported, module)));
                 let general = library.is_empty() && !block.when.is_empty();
                 let because = match (imported, &presence) {
                     (Some(module), _) => format!("imports {module}"),
@@ -220,7 +221,9 @@ impl KnowledgeBase {
                 if !applies {
                     continue;
                 }
-                let Some(edits) = resolve::edits(self, &block.fix, library, context, &Captures::new()) else { continue };
+                let Some(edits) = resolve::edits(self, &block.fix, library, context, &Captures::new()) else {
+                    continue;
+                };
                 found.push(Match {
                     pitfall: full_id(note, pitfall),
                     edits,
@@ -253,9 +256,11 @@ fn presence(note: &Note, context: &Context) -> Option<String> {
         return Some(format!("requires {package}"));
     }
     // The declared distribution decides which of several that bring one module is meant.
-    let other_brings_it = context.distributions.iter().flat_map(BTreeMap::keys).any(|name| {
-        library.imports.iter().any(|module| brings(name, module))
-    });
+    let other_brings_it = context
+        .distributions
+        .iter()
+        .flat_map(BTreeMap::keys)
+        .any(|name| library.imports.iter().any(|module| brings(name, module)));
     let imported = |module: &&String| context.imports.iter().flatten().any(|imported| is_within(imported, module));
     library.imports.iter().find(imported).filter(|_| !other_brings_it).map(|module| format!("imports {module}"))
 }

@@ -38,8 +38,7 @@ pub struct Context {
 impl Context {
     /// The release, or what the image's name says about it.
     pub fn release(&self) -> Option<&str> {
-        const RELEASES: [&str; 8] =
-            ["buster", "bullseye", "bookworm", "trixie", "bionic", "focal", "jammy", "noble"];
+        const RELEASES: [&str; 8] = ["buster", "bullseye", "bookworm", "trixie", "bionic", "focal", "jammy", "noble"];
         const NUMBERS: [(&str, &str); 4] =
             [("ubuntu18.04", "bionic"), ("ubuntu20.04", "focal"), ("ubuntu22.04", "jammy"), ("ubuntu24.04", "noble")];
         if self.release.is_some() {
@@ -57,8 +56,8 @@ impl Context {
         let calls = when.calls.is_empty()
             || self.calls.as_ref().map_or(unknown, |calls| when.calls.iter().any(|call| calls.contains(call)));
         let present = |name: &String| self.distributions.as_ref().map(|present| present.contains_key(name));
-        let distributions = when.distributions.is_empty()
-            || when.distributions.iter().any(|name| present(name).unwrap_or(unknown));
+        let distributions =
+            when.distributions.is_empty() || when.distributions.iter().any(|name| present(name).unwrap_or(unknown));
         let absent = when.absent.is_empty() || when.absent.iter().all(|name| present(name).map_or(unknown, |is| !is));
         imports
             && calls
@@ -112,7 +111,8 @@ impl Context {
 
     /// Does the commit date lie in the window? An unknown date lies in every window.
     pub(crate) fn dated_within(&self, after: Option<Date>, before: Option<Date>) -> bool {
-        self.date.is_none_or(|date| after.is_none_or(|after| date >= after) && before.is_none_or(|before| date < before))
+        self.date
+            .is_none_or(|date| after.is_none_or(|after| date >= after) && before.is_none_or(|before| date < before))
     }
 }
 

@@ -32,9 +32,9 @@ mod tables;
 
 pub use base::{KnowledgeBase, Match, is_note, normalised};
 pub use context::Context;
-pub use diagnose::Diagnosis;
-pub use environment::Environment;
 /// What is known when a log is diagnosed; the same value that planning uses.
 pub use context::Context as LogContext;
+pub use diagnose::Diagnosis;
+pub use environment::Environment;
 pub use repro_note::{Breaking, Edit, Finding, Note, Phase, Pitfall, PythonRelease, TorchRelease};
 pub use tables::Tables;

@@ -30,14 +30,16 @@ pub fn lint_all(texts: &BTreeMap<String, String>) -> Vec<Finding> {
             for log in &pitfall.logs {
                 let diagnoses = base.matches(&log.text, &Context::default());
                 findings.extend(ambiguity(&id, &diagnoses).map(|(message, hint)| {
-                    Finding::new("pattern-ambiguous", &note.path, text_of(note), log.span.clone(), message).with_hint(hint)
+                    Finding::new("pattern-ambiguous", &note.path, text_of(note), log.span.clone(), message)
+                        .with_hint(hint)
                 }));
             }
         }
     }
     for (path, text) in texts.iter().filter(|(path, _)| path.starts_with("healthy/") && !is_note(path)) {
         for diagnosis in base.diagnose(text, &Context::default()) {
-            let message = format!("`{}` hits line {} of a healthy log: {}", diagnosis.pitfall, diagnosis.line, diagnosis.excerpt);
+            let message =
+                format!("`{}` hits line {} of a healthy log: {}", diagnosis.pitfall, diagnosis.line, diagnosis.excerpt);
             let start = text.split_inclusive('\n').take(diagnosis.line.saturating_sub(1)).map(str::len).sum::<usize>();
             let finding = Finding::new("pattern-hits-healthy", path, text, start..start, message);
             findings.push(finding.with_hint("tighten the pattern, or rule this text out with `not`"));

@@ -82,6 +82,13 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
             let chosen = pythons.get(pythons.len().checked_sub(2)?)?;
             tables.slim_tag(chosen, release)
         }
+        "cuda_image" => tables.cuda_image(value).map(str::to_owned),
+        "cuda_runtime_image" => tables.cuda_runtime_image(value),
+        "cuda_tag" => tables.nearest_cuda_tag(value),
+        "python_below" => {
+            let below: u32 = value.parse::<u32>().ok()?.checked_sub(1)?;
+            tables.slim_tag(&format!("3.{below}"), release)
+        }
         "nearest" => nearest(captures.get("version")?, value),
         _ => None,
     }

@@ -25,6 +25,7 @@ pub struct Tables {
     stdlib: StandardLibrary,
     stdlib_always: BTreeSet<String>,
     pub(crate) local_modules: BTreeSet<String>,
+    cuda_images: BTreeMap<String, String>,
 }
 
 impl Tables {
@@ -40,6 +41,7 @@ impl Tables {
         self.headers.extend(matrix.headers);
         self.commands.extend(matrix.commands);
         self.local_modules.extend(matrix.local_modules);
+        self.cuda_images.extend(matrix.cuda_images);
         if let Some(stdlib) = matrix.stdlib {
             self.stdlib_always.extend(stdlib.always.iter().cloned());
             self.stdlib = stdlib;
@@ -90,7 +92,12 @@ impl Tables {
     pub fn torch_release(&self, version: &str) -> Option<&TorchRelease> {
         let plain = version.split('+').next().unwrap_or(version).trim();
         let exact = self.torch.iter().find(|release| release.torch == plain);
-        exact.or_else(|| self.torch.iter().rev().find(|release| release.torch.strip_prefix(plain).is_some_and(|rest| rest.starts_with('.'))))
+        exact.or_else(|| {
+            self.torch
+                .iter()
+                .rev()
+                .find(|release| release.torch.strip_prefix(plain).is_some_and(|rest| rest.starts_with('.')))
+        })
     }
 
     /// The torchvision and torchaudio built for this torch; `None` where the release is not known.
@@ -141,6 +148,31 @@ impl Tables {
     /// All breaking releases in the table.
     pub fn breaking(&self) -> &[Breaking] {
         &self.breaking
+    }
+
+    /// The CUDA image with compiler and cuDNN of this CUDA version (`11.8` or `11.8.0`); `None` where none is served.
+    pub fn cuda_image(&self, cuda: &str) -> Option<&str> {
+        let minor: String = cuda.split('.').take(2).collect::<Vec<_>>().join(".");
+        self.cuda_images.get(&minor).map(String::as_str)
+    }
+
+    /// The CUDA image without compiler whose libraries bear this version in their names. From CUDA 11 on, all minor
+    /// versions share the names of the first, so that the newest one serves.
+    pub fn cuda_runtime_image(&self, library_version: &str) -> Option<String> {
+        let major = library_version.split('.').next().unwrap_or(library_version);
+        let minor =
+            |version: &str| -> u32 { version.rsplit('.').next().and_then(|part| part.parse().ok()).unwrap_or(0) };
+        let same_major = self.cuda_images.iter().filter(|(version, _)| version.split('.').next() == Some(major));
+        let newest = same_major.max_by_key(|(version, _)| minor(version));
+        newest.map(|(_, image)| image.replace("-devel-", "-runtime-"))
+    }
+
+    /// The image nearest to a tag that is no longer served, `11.7.0-cudnn8-runtime-ubuntu18.04`: the same kind, in the
+    /// newest patch release of that minor version.
+    pub fn nearest_cuda_tag(&self, tag: &str) -> Option<String> {
+        let (version, kind) = tag.split_once('-')?;
+        let served = self.cuda_image(version)?.strip_prefix("nvidia/cuda:")?.split('-').next()?;
+        Some(format!("nvidia/cuda:{served}-{kind}"))
     }
 
     /// What replaces this package on `release`; `None` where the name still installs there or is not known.

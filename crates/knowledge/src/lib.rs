@@ -18,6 +18,13 @@ pub fn base() -> &'static KnowledgeBase {
 
 /// The notes that this program was built with: path below `knowledge/` and text, in the order of their paths.
 pub fn texts() -> Vec<(&'static str, &'static str)> {
+    let mut texts = all_texts();
+    texts.retain(|(path, _)| is_note(path));
+    texts
+}
+
+/// As [`texts`], with everything else that lies below `knowledge/`, such as the healthy logs.
+pub fn all_texts() -> Vec<(&'static str, &'static str)> {
     let mut texts: Vec<(&str, &str)> = Vec::new();
     collect(&KNOWLEDGE, &mut texts);
     texts.sort_unstable();
@@ -26,9 +33,7 @@ pub fn texts() -> Vec<(&'static str, &'static str)> {
 
 fn collect(folder: &'static Dir<'static>, texts: &mut Vec<(&'static str, &'static str)>) {
     for file in folder.files() {
-        if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8())
-            && is_note(path)
-        {
+        if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8()) {
             texts.push((path, text));
         }
     }

@@ -67,16 +67,31 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
         find("source-missing", pitfall.span.clone(), format!("`{id}` cites no source"), "link a thread or a document");
     }
     if block.kind != PitfallKind::Preventive && block.log.is_empty() {
-        find("pattern-missing", place.clone(), format!("`{id}` is curative and has no `log`"), "add the line that shows it");
+        find(
+            "pattern-missing",
+            place.clone(),
+            format!("`{id}` is curative and has no `log`"),
+            "add the line that shows it",
+        );
     }
     if block.fixable && block.fix.is_empty() {
         find("fix-missing", place.clone(), format!("`{id}` has no `[[fix]]`"), "add one, or say `fixable = false`");
     }
     if !block.fixable && !block.fix.is_empty() {
-        find("fix-needless", place.clone(), format!("`{id}` is not fixable and has a `[[fix]]`"), "drop one of the two");
+        find(
+            "fix-needless",
+            place.clone(),
+            format!("`{id}` is not fixable and has a `[[fix]]`"),
+            "drop one of the two",
+        );
     }
     if !block.log.is_empty() && pitfall.logs.is_empty() {
-        find("sample-missing", place.clone(), format!("`{id}` has patterns and no `text log`"), "quote the log it was seen in");
+        find(
+            "sample-missing",
+            place.clone(),
+            format!("`{id}` has patterns and no `text log`"),
+            "quote the log it was seen in",
+        );
     }
     for log in &pitfall.logs {
         match log.source.as_deref() {
@@ -99,23 +114,40 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
     for platform in block.platforms.iter().chain(block.fix.iter().flat_map(|fix| &fix.when.platforms)) {
         if !PLATFORMS.contains(&platform.as_str()) {
             let known = PLATFORMS.join(", ");
-            find("platform-unknown", place.clone(), format!("no platform is called `{platform}`"), &format!("known are {known}"));
+            find(
+                "platform-unknown",
+                place.clone(),
+                format!("no platform is called `{platform}`"),
+                &format!("known are {known}"),
+            );
         }
     }
     for release in block.fix.iter().filter_map(|fix| fix.apt.as_ref()).flat_map(|apt| apt.by_release.keys()) {
         if !PLATFORMS.contains(&release.as_str()) {
-            find("platform-unknown", place.clone(), format!("no release is called `{release}`"), "use Debian's code names, or `any`");
+            find(
+                "platform-unknown",
+                place.clone(),
+                format!("no release is called `{release}`"),
+                "use Debian's code names, or `any`",
+            );
         }
     }
     let mut captures: Option<BTreeSet<String>> = None;
     let mut compiled = Vec::new();
     for source in block.log.iter().chain(&block.not) {
-        let at = text.get(place.clone()).and_then(|toml| toml.find(source.as_str())).map_or(place.start, |at| place.start + at);
+        let at = text
+            .get(place.clone())
+            .and_then(|toml| toml.find(source.as_str()))
+            .map_or(place.start, |at| place.start + at);
         let span = at..at + source.len();
         let is_veto = block.not.contains(source);
         match (pattern::literals(source), Regex::new(&pattern::expression(source))) {
-            (_, Err(error)) => find("pattern-invalid", span, error.to_string().replace('\n', "; "), "mend the regular expression"),
-            (Err(error), Ok(_)) if !is_veto => find("literal-missing", span, error, "spell out a longer piece of the log line"),
+            (_, Err(error)) => {
+                find("pattern-invalid", span, error.to_string().replace('\n', "; "), "mend the regular expression")
+            }
+            (Err(error), Ok(_)) if !is_veto => {
+                find("literal-missing", span, error, "spell out a longer piece of the log line")
+            }
             (_, Ok(regex)) if is_veto => drop(regex),
             (_, Ok(regex)) => {
                 if !pitfall.logs.is_empty() && !pitfall.logs.iter().any(|log| regex.is_match(&log.text)) {
@@ -134,13 +166,23 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
     }
     for log in &pitfall.logs {
         if !compiled.is_empty() && !compiled.iter().any(|regex| regex.is_match(&log.text)) {
-            find("sample-unmatched", log.span.clone(), format!("no pattern of `{id}` hits this sample"), "loosen a pattern or drop the sample");
+            find(
+                "sample-unmatched",
+                log.span.clone(),
+                format!("no pattern of `{id}` hits this sample"),
+                "loosen a pattern or drop the sample",
+            );
         }
     }
     let captures = captures.unwrap_or_default();
     for fix in &block.fix {
         if is_empty(fix) {
-            find("fix-empty", place.clone(), format!("a `[[fix]]` of `{id}` does nothing"), "give it an edit such as `apt` or `pip_pin`");
+            find(
+                "fix-empty",
+                place.clone(),
+                format!("a `[[fix]]` of `{id}` does nothing"),
+                "give it an edit such as `apt` or `pip_pin`",
+            );
         }
         for template in templates(fix) {
             for part in template::parts(&template) {
@@ -153,13 +195,21 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
                     && !template::TABLES.contains(&table)
                 {
                     let known = template::TABLES.join(", ");
-                    find("table-unknown", place.clone(), format!("there is no table `{table}`"), &format!("known are {known}"));
+                    find(
+                        "table-unknown",
+                        place.clone(),
+                        format!("there is no table `{table}`"),
+                        &format!("known are {known}"),
+                    );
                 }
             }
         }
     }
     let preventive = block.kind != PitfallKind::Curative;
-    let general = note.library.as_ref().is_none_or(|library| library.value.packages.is_empty() && library.value.imports.is_empty());
+    let general = note
+        .library
+        .as_ref()
+        .is_none_or(|library| library.value.packages.is_empty() && library.value.imports.is_empty());
     if preventive && general && block.when.is_empty() {
         find("condition-missing", place, format!("`{id}` is preventive and applies to everything"), "say `when`");
     }
@@ -212,7 +262,11 @@ mod tests {
     #[test]
     fn a_pattern_must_hit_its_sample_and_hold_a_literal() {
         check("kind='curative'\nlog=['it was broken']\nfix=[{apt='x'}]", "it was broken", &[]);
-        check("kind='curative'\nlog=['it is broken']\nfix=[{apt='x'}]", "it was broken", &["pattern-unmatched", "sample-unmatched"]);
+        check(
+            "kind='curative'\nlog=['it is broken']\nfix=[{apt='x'}]",
+            "it was broken",
+            &["pattern-unmatched", "sample-unmatched"],
+        );
         check("kind='curative'\nlog=['.*bro']\nfix=[{apt='x'}]", "it was broken", &["literal-missing"]);
     }
 
@@ -220,8 +274,16 @@ mod tests {
     fn fixes_use_known_groups_tables_and_platforms() {
         check("kind='curative'\nlog=['(?P<w>it) was broken']\nfix=[{apt='{w}'}]", "it was broken", &[]);
         check("kind='curative'\nlog=['it was broken']\nfix=[{apt='{w}'}]", "it was broken", &["capture-unknown"]);
-        check("kind='curative'\nlog=['(?P<w>it) was broken']\nfix=[{apt='{w|nowhere}'}]", "it was broken", &["table-unknown"]);
-        check("kind='curative'\nplatforms=['slackware']\nlog=['was broken']\nfix=[{apt='x'}]", "it was broken", &["platform-unknown"]);
+        check(
+            "kind='curative'\nlog=['(?P<w>it) was broken']\nfix=[{apt='{w|nowhere}'}]",
+            "it was broken",
+            &["table-unknown"],
+        );
+        check(
+            "kind='curative'\nplatforms=['slackware']\nlog=['was broken']\nfix=[{apt='x'}]",
+            "it was broken",
+            &["platform-unknown"],
+        );
         check("kind='curative'\nlog=['was broken']\nfix=[{}]", "it was broken", &["fix-empty"]);
         check("kind='curative'\nlog=['was broken']", "it was broken", &["fix-missing"]);
     }

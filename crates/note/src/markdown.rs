@@ -18,17 +18,9 @@ pub(crate) enum Element {
         span: Range<usize>,
     },
     /// A fenced code block; `content` is the span of what stands between the fences.
-    Fence {
-        info: String,
-        content: Range<usize>,
-        span: Range<usize>,
-    },
+    Fence { info: String, content: Range<usize>, span: Range<usize> },
     /// A paragraph or list item of prose, with the links in it.
-    Prose {
-        text: String,
-        links: Vec<String>,
-        span: Range<usize>,
-    },
+    Prose { text: String, links: Vec<String>, span: Range<usize> },
 }
 
 /// Reads the elements of `text`. Indented code blocks, HTML and block quotes are skipped.

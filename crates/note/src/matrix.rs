@@ -30,6 +30,8 @@ pub struct Matrix {
     /// Command -> packages.
     pub commands: BTreeMap<String, Packages>,
     pub stdlib: Option<StandardLibrary>,
+    /// CUDA minor version -> the newest image of it that is served, with cuDNN and the compiler.
+    pub cuda_images: BTreeMap<String, String>,
     /// Names that repositories give to their own modules: a missing one is never a distribution.
     pub local_modules: Vec<String>,
 }

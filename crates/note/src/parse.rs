@@ -90,8 +90,8 @@ pub struct Proof {
     pub versions: BTreeMap<String, String>,
     /// Shell line that fails with the sample log.
     pub failing: String,
-    /// Shell line that succeeds once the fix is applied.
-    pub fixed: String,
+    /// Shell line that succeeds with the fix applied; missing while only the failure has been shown.
+    pub fixed: Option<String>,
 }
 
 /// Reads one note. `path` is its path below `knowledge/`; the file's stem is its name.
@@ -176,7 +176,12 @@ impl Reader<'_> {
         let plain = id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !plain || id.is_empty() {
             let message = format!("`{id}` is no pitfall id");
-            self.find("id-invalid", span.clone(), message, Some("use lower-case letters, digits and dashes".to_owned()));
+            self.find(
+                "id-invalid",
+                span.clone(),
+                message,
+                Some("use lower-case letters, digits and dashes".to_owned()),
+            );
         }
         if self.note.pitfalls.iter().any(|pitfall| pitfall.id == id) {
             let message = format!("the id `{id}` is used twice in this note");

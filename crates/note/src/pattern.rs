@@ -23,9 +23,9 @@ pub fn literals(pattern: &str) -> Result<Vec<String>, String> {
         .build()
         .parse(pattern)
         .map_err(|error| format!("the pattern is no regular expression: {}", last_line(&error.to_string())))?;
-    required(&hir)
-        .filter(|literals| literals.iter().all(|literal| literal.len() >= SHORTEST_LITERAL))
-        .ok_or_else(|| format!("the pattern has no literal of at least {SHORTEST_LITERAL} bytes that every match holds"))
+    required(&hir).filter(|literals| literals.iter().all(|literal| literal.len() >= SHORTEST_LITERAL)).ok_or_else(
+        || format!("the pattern has no literal of at least {SHORTEST_LITERAL} bytes that every match holds"),
+    )
 }
 
 fn last_line(text: &str) -> String {

@@ -224,6 +224,16 @@ impl Packages {
     }
 }
 
+impl Packages {
+    /// As [`Self::on`], without relatives: a Debian release that has no entry of its own has no such package.
+    pub fn exactly_on(&self, release: Option<&str>) -> Option<Vec<String>> {
+        const DEBIAN: [&str; 3] = ["bullseye", "bookworm", "trixie"];
+        let missing = self.any.is_empty()
+            && release.is_some_and(|release| DEBIAN.contains(&release) && !self.by_release.contains_key(release));
+        (!missing).then(|| self.on(release))
+    }
+}
+
 impl<'de> Deserialize<'de> for Packages {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;

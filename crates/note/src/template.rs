@@ -3,7 +3,7 @@
 //! where a value is missing or is not a plain word. Log text is foreign: it never reaches a shell line unchecked.
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 9] = [
+pub const TABLES: [&str; 13] = [
     "shared_object",
     "header",
     "command",
@@ -11,6 +11,10 @@ pub const TABLES: [&str; 9] = [
     "torchvision",
     "torchaudio",
     "torch_image",
+    "cuda_image",
+    "cuda_runtime_image",
+    "cuda_tag",
+    "python_below",
     "nearest",
     "apt_rename",
 ];
@@ -57,16 +61,17 @@ fn placeholder(inside: &str) -> Option<Part<'_>> {
         None => (inside, None),
     };
     let plain = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     (plain(capture) && table.is_none_or(plain)).then_some(Part::Placeholder { capture, table })
 }
 
 /// Is this captured text a plain word, safe in a shell line and in a requirement? Letters, digits and `._+:/@=~-`, no
-/// leading dash, at most 120 bytes.
+/// leading dash, at most 300 bytes.
 pub fn is_plain(value: &str) -> bool {
     !value.is_empty()
-        && value.len() <= 120
+        && value.len() <= 300
         && !value.starts_with('-')
         && value.chars().all(|c| c.is_ascii_alphanumeric() || "._+:/@=~-".contains(c))
 }
