@@ -454,20 +454,13 @@ impl Engine {
 
     /// Removes containers that a killed run of this program left behind: ours, and their process is gone.
     pub fn remove_leftovers(&self) -> Result<usize, EngineError> {
-        let said = self.succeed(
-            &[
-                "ps",
-                "--all",
-                "--filter",
-                &format!("label={OWN_LABEL}=1"),
-                "--format",
-                &format!("{{{{.Names}}}} {{{{.Label \"{PROCESS_LABEL}\"}}}}"),
-            ],
-            "list containers",
-        )?;
+        let own = format!("label={OWN_LABEL}=1");
+        let said = self.succeed(&["ps", "--all", "--filter", &own, "--format", "{{.Names}}"], "list containers")?;
         let mut removed = 0;
-        for line in said.stdout.lines() {
-            let Some((name, process)) = line.split_once(' ') else { continue };
+        for name in said.stdout.lines().map(str::trim) {
+            let format = format!("--format={{{{index .Config.Labels \"{PROCESS_LABEL}\"}}}}");
+            let process = self.ask(&["inspect", "--type=container", &format, name])?.stdout;
+            let process = process.trim();
             // Where processes cannot be looked up (not Linux), nothing counts as left behind.
             let gone = process
                 .parse::<u32>()

@@ -44,6 +44,10 @@ enum Command {
     VerifyAll(commands::verify_all::Args),
     /// Say what a failing log means and what mends it
     Diagnose(commands::diagnose::Args),
+    /// Check every note of the knowledge base
+    LintNotes(commands::lint_notes::Args),
+    /// Ask the knowledge base
+    Notes(commands::notes::Args),
     /// Reproduce one real repository end to end
     Demo(commands::demo::Args),
     /// Say what is missing on this machine and how to get it
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args),
         Command::VerifyAll(args) => commands::verify_all::run(&args),
         Command::Diagnose(args) => commands::diagnose::run(&args),
+        Command::LintNotes(args) => commands::lint_notes::run(&args),
+        Command::Notes(args) => commands::notes::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Bases(args) => commands::bases::run(&args),

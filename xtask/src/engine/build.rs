@@ -175,6 +175,13 @@ impl Engine {
                 End::TimedOut => BuildFailureKind::TimedOut,
                 End::Interrupted => BuildFailureKind::Interrupted,
                 End::Exited(_) if speaks_of_full_disk(&output) && self.is_disk_full() => BuildFailureKind::DiskFull,
+                // error running container: from /usr/bin/crun creating container for [/bin/sh -c …]: cgroups in hybrid mode …
+                End::Exited(_)
+                    if self.builder == Builder::Buildah
+                        && output.iter().any(|line| line.starts_with("error running container: ")) =>
+                {
+                    BuildFailureKind::Engine
+                }
                 End::Exited(_) if step_code.is_some() => BuildFailureKind::Step,
                 End::Exited(_) => classify(&own_words),
             };

@@ -135,6 +135,8 @@ struct State {
     oom_killed: bool,
     error: String,
     running: bool,
+    /// When it began; year one where it never did.
+    started_at: String,
 }
 
 impl Engine {
@@ -150,25 +152,27 @@ impl Engine {
         on_line: &mut dyn FnMut(&str),
     ) -> Result<RunOutcome, EngineError> {
         let container = self.create(request)?;
+        let mut last = String::new();
         let started = Instant::now();
         let end = process::watch(
             &expression(self.program.as_path(), ["start", "--attach", &container.name]),
             Streams::Apart,
             request.timeout,
             Some(log),
-            on_line,
+            &mut |line| {
+                if !line.trim().is_empty() {
+                    line.clone_into(&mut last);
+                }
+                on_line(line);
+            },
         )
         .map_err(EngineError::from_io)?;
         let seconds = started.elapsed().as_secs_f64();
-        if end != End::Exited(Some(0)) {
-            // The client may have ended without the container: by a timeout, an interruption, a lost connection.
-            container.kill();
-        }
-        let state = container.state()?;
+        let state = container.end(end, &last)?;
         let changed = if request.list_changes && end != End::Interrupted { container.changes() } else { Vec::new() };
         container.remove();
         Ok(RunOutcome {
-            exit_code: exit_code(&state, end),
+            exit_code: state.exit_code,
             timed_out: end == End::TimedOut,
             interrupted: end == End::Interrupted || interrupt::requested(),
             oom_killed: state.oom_killed,
@@ -187,12 +191,9 @@ impl Engine {
             request.timeout.unwrap_or(PATIENCE),
         )
         .map_err(EngineError::from_io)?;
-        if !said.ok() {
-            container.kill();
-        }
-        let state = container.state()?;
-        let exit_code = exit_code(&state, if said.timed_out { End::TimedOut } else { End::Exited(said.code) });
-        Ok(Captured { exit_code, stdout: said.stdout, stderr: said.stderr, timed_out: said.timed_out })
+        let end = if said.timed_out { End::TimedOut } else { End::Exited(said.code) };
+        let state = container.end(end, said.complaint())?;
+        Ok(Captured { exit_code: state.exit_code, stdout: said.stdout, stderr: said.stderr, timed_out: said.timed_out })
     }
 
     /// The command line, for the reader of a receipt: what someone types to see the same, with the same limits left to
@@ -306,12 +307,35 @@ impl Mount {
     }
 }
 
-/// The client's own code is no help: it says 1 where the engine's record says 127.
+impl State {
+    fn began(&self) -> bool {
+        !self.started_at.is_empty() && !self.started_at.starts_with("0001-")
+    }
+}
+
+/// The exit code of a run that took place: the engine's record decides. A container that was killed before the engine
+/// noticed has no code yet.
 fn exit_code(state: &State, end: End) -> i32 {
-    match end {
-        End::Exited(code) if state.exit_code == 0 && !state.error.is_empty() => code.unwrap_or(125),
-        _ if state.exit_code == 0 && !matches!(end, End::Exited(Some(0))) => 137,
-        _ => state.exit_code,
+    if state.exit_code == 0 && matches!(end, End::TimedOut | End::Interrupted) { 137 } else { state.exit_code }
+}
+
+/// The code that a shell gives for a program that could not be started, where these words of the engine speak of one.
+fn start_code(words: &str) -> Option<i32> {
+    // OCI runtime create failed: … exec: "x": executable file not found in $PATH: unknown
+    // crun: executable file `x` not found in $PATH
+    let words = words.to_ascii_lowercase();
+    let speaks_of = |parts: &[&str]| parts.iter().all(|part| words.contains(part));
+    if speaks_of(&["executable file", "not found"])
+        || speaks_of(&["exec:", "no such file or directory"])
+        || speaks_of(&["exec ", "no such file or directory"])
+    {
+        Some(127)
+    } else if speaks_of(&["exec", "permission denied"]) && !words.contains("rlimit") && !words.contains("cgroup")
+        || words.contains("exec format error")
+    {
+        Some(126)
+    } else {
+        None
     }
 }
 
@@ -373,6 +397,33 @@ impl<'a> Container<'a> {
             std::thread::sleep(Duration::from_millis(100));
         }
         Err(EngineError::Answer { what: "kill".into(), said: format!("container `{}` does not end", self.name) })
+    }
+
+    /// How it ended. `words`: the last that the client said.
+    fn end(&self, end: End, words: &str) -> Result<State, EngineError> {
+        if end != End::Exited(Some(0)) {
+            // The client may have ended without the container: by a timeout, an interruption, a lost connection.
+            self.kill();
+        }
+        let mut state = self.state()?;
+        if state.began() || matches!(end, End::TimedOut | End::Interrupted) {
+            state.exit_code = exit_code(&state, end);
+            return Ok(state);
+        }
+        if state.error.is_empty() {
+            words.clone_into(&mut state.error);
+        }
+        // A program that is not there is the run's result; a container that cannot start is the engine's trouble.
+        match start_code(&state.error) {
+            Some(code) => {
+                state.exit_code = code;
+                Ok(state)
+            }
+            None => Err(EngineError::Refused {
+                what: "start a container".to_owned(),
+                said: process::without_escapes(&state.error),
+            }),
+        }
     }
 
     /// Best effort: a run is judged by more than its files.
@@ -562,11 +613,22 @@ mod tests {
     }
 
     #[test]
-    fn the_engines_record_decides_over_the_clients_exit_code() {
-        let check = |state: State, end: End, expected: i32| assert_eq!(exit_code(&state, end), expected, "{state:?}");
-        check(State { exit_code: 3, ..State::default() }, End::Exited(Some(3)), 3);
-        check(State { exit_code: 127, error: "not found".into(), ..State::default() }, End::Exited(Some(1)), 127);
-        check(State::default(), End::Exited(Some(0)), 0);
-        check(State::default(), End::TimedOut, 137);
+    fn a_program_that_is_not_there_is_told_from_a_container_that_cannot_start() {
+        let check = |words: &str, expected: Option<i32>| assert_eq!(start_code(words), expected, "{words}");
+        check(
+            "OCI runtime create failed: runc create failed: exec: \"x\": executable file not found in $PATH: unknown",
+            Some(127),
+        );
+        check(
+            "crun: executable file `x` not found in $PATH: No such file or directory: OCI runtime attempted",
+            Some(127),
+        );
+        check("exec: \"/workspace/run.sh\": permission denied: unknown", Some(126));
+        check("exec /run.sh: exec format error", Some(126));
+        check(
+            "error during container init: error setting rlimit type 7: operation not permitted: OCI permission denied",
+            None,
+        );
+        check("could not select device driver \"\" with capabilities: [[gpu]]", None);
     }
 }
