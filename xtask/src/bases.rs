@@ -508,23 +508,35 @@ pub fn host_pythons() -> Vec<(String, PathBuf)> {
 /// A folder that goes when it is no longer needed, also when the program is interrupted.
 struct Scratch {
     folder: tempfile::TempDir,
-    _guard: interrupt::Guard,
+    guard: Option<interrupt::Guard>,
 }
 
 impl Scratch {
-    /// Below the cache rather than in `/tmp`, which may be small, in memory, or mounted without device files.
     fn new(parent: &Path) -> anyhow::Result<Self> {
+        let mut scratch = Self::kept_when_interrupted(parent)?;
+        scratch.guard = Some(interrupt::remove_on_interrupt(scratch.path().to_owned()));
+        Ok(scratch)
+    }
+
+    /// For a folder in which something may be mounted: who mounts must unmount before it is removed.
+    ///
+    /// Below the cache rather than in `/tmp`, which may be small, in memory, or mounted without device files.
+    fn kept_when_interrupted(parent: &Path) -> anyhow::Result<Self> {
         fs_err::create_dir_all(parent)?;
         let folder = tempfile::Builder::new()
             .prefix("making-")
             .tempdir_in(parent)
             .with_context(|| format!("cannot create a folder in `{}`", parent.display()))?;
-        let guard = interrupt::remove_on_interrupt(folder.path().to_owned());
-        Ok(Self { folder, _guard: guard })
+        Ok(Self { folder, guard: None })
     }
 
     fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    fn keep(self) -> PathBuf {
+        drop(self.guard);
+        self.folder.keep()
     }
 }
 

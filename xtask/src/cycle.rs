@@ -14,10 +14,10 @@ use repro_generator::{documents, planner, render};
 use repro_inspect::Facts;
 use sha2::{Digest as _, Sha256};
 
+use crate::bases;
 use crate::engine::{BuildRequest, BuildResult, Engine};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
-use crate::bases;
 use crate::{engine, environment, files, interrupt, lock, report, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
@@ -62,17 +62,16 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
     let engine = engine.filter(|_| matches!(request.location, source::Location::Sdist { .. }));
     let image = engine.map(|engine| bases::any_python(engine, project)).transpose()?.unwrap_or_default();
     let python = engine.map(|engine| source::in_container(engine, &image));
-    let means = source::Means {
-        cache: &cache,
-        offline,
-        python: python.as_ref().map(|run| run as &source::Python<'_>),
-    };
+    let means = source::Means { cache: &cache, offline, python: python.as_ref().map(|run| run as &source::Python<'_>) };
     let obtained = source::obtain(&request, &means).map_err(Failure::from)?;
     let tree = &obtained.tree;
     let mut facts = repro_inspect::inspect(tree);
     facts.findings.extend(obtained.findings);
-    if !tree.iter().any(|(path, _)| path.ends_with(".py") || path.ends_with(".ipynb") || path.ends_with(".pyx")) {
-        return Err(input(format!("`{}` holds no Python\nhint: only Python repositories can be reproduced", from.repository)));
+    if !tree.iter().any(|(path, _)| [".py", ".ipynb", ".pyx"].iter().any(|e| path.ends_with(e))) {
+        return Err(input(format!(
+            "`{}` holds no Python\nhint: only Python repositories can be reproduced",
+            from.repository
+        )));
     }
     let own_modules = tree.iter().filter_map(|(path, _)| own_module(path)).collect();
     Ok(Read { source: obtained.source, facts, own_modules })
@@ -89,8 +88,9 @@ fn own_module(path: &str) -> Option<String> {
 pub fn overrides(repo: &str, from: &From, project: &Project) -> anyhow::Result<Overrides> {
     let path = project.folder(repo).join("repro.toml");
     let mut overrides: Overrides = match fs_err::read_to_string(&path) {
-        Ok(text) => toml::from_str(&text)
-            .map_err(|e| input(format!("{}: {e}hint: `cargo xtask repro --help` names what can be said there", path.display())))?,
+        Ok(text) => toml::from_str(&text).map_err(|e| {
+            input(format!("{}: {e}hint: `cargo xtask repro --help` names what can be said there", path.display()))
+        })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Overrides::default(),
         Err(error) => return Err(error.into()),
     };
@@ -120,10 +120,7 @@ fn plan_source(source: &source::Source) -> Source {
             source::SourceKind::Pypi => SourceKind::Pypi,
         },
         location: source.sdist.as_ref().map_or_else(|| source.location.clone(), |s| s.name.clone()),
-        commit: source
-            .sdist
-            .as_ref()
-            .map_or_else(|| source.commit.clone().unwrap_or_default(), |s| s.version.clone()),
+        commit: source.sdist.as_ref().map_or_else(|| source.commit.clone().unwrap_or_default(), |s| s.version.clone()),
         committed: source.committed.clone().unwrap_or_default(),
         upstream: source.upstream.clone(),
         sdist: source.sdist.as_ref().map(|s| (s.filename.clone(), s.sha256.clone())),
@@ -131,6 +128,9 @@ fn plan_source(source: &source::Source) -> Source {
         lfs: source.lfs,
     }
 }
+
+/// Compiling extensions takes long; for ever is too long.
+pub const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
 /// How the cycle is to be run.
 #[derive(Debug, Clone)]
@@ -160,7 +160,6 @@ pub enum StopAfter {
 /// What a cycle ended with.
 pub struct Ended {
     pub receipt: Receipt,
-    pub plan: Plan,
     pub end: End,
 }
 
@@ -179,6 +178,8 @@ pub fn reproduce(
     let folder = project.folder(&repo);
     fs_err::create_dir_all(&folder)?;
     let _lock = files::Lock::acquire(&folder.join(".repro-lock"))?;
+    // What a run that was killed left behind.
+    engine.remove_leftovers()?;
     let logs = project.logs(&repo);
     fs_err::create_dir_all(&logs)?;
     let work = project.work(&repo);
@@ -187,7 +188,8 @@ pub fn reproduce(
     if stand_in {
         let made = source::stand_in_clone(&read.source, &work.join("source.git")).map_err(Failure::from)?;
         if !made.clean {
-            plan.warnings.push("the checkout is not at a commit of upstream: nobody else can fetch what was built".to_owned());
+            plan.warnings
+                .push("the checkout is not at a commit of upstream: nobody else can fetch what was built".to_owned());
             plan.source.upstream = String::new();
         }
         plan.source.commit = made.commit;
@@ -195,7 +197,10 @@ pub fn reproduce(
     let by_hand = hand_edited(&folder)?;
     let keep = !by_hand.is_empty() && !options.force;
     if keep {
-        report::warning(format!("{} edited by hand: used as they are (`--force` writes them anew)", by_hand.join(", ")));
+        report::warning(format!(
+            "{} edited by hand: used as they are (`--force` writes them anew)",
+            by_hand.join(", ")
+        ));
     }
     let mut cycle = Cycle {
         engine,
@@ -340,7 +345,7 @@ impl Cycle<'_> {
             build_args: self.options.build_args.clone(),
             no_cache: self.options.no_cache && self.attempt == 1,
             platform: Some(plan.platform.clone()),
-            timeout: Some(Duration::from_secs(3 * 3600)),
+            timeout: Some(BUILD_LIMIT),
             ..BuildRequest::default()
         };
         if self.stand_in {
@@ -360,11 +365,9 @@ impl Cycle<'_> {
             BuildResult::Failed(failure) if failure.kind.is_verdict() => {
                 Outcome::Failed { log: failure.output.join("\n"), seconds }
             }
-            BuildResult::Failed(failure) => Outcome::Trouble(format!(
-                "the build could not be finished ({:?}); see {}",
-                failure.kind,
-                log.display()
-            )),
+            BuildResult::Failed(failure) => {
+                Outcome::Trouble(format!("the build could not be finished ({:?}); see {}", failure.kind, log.display()))
+            }
         })
     }
 
@@ -372,7 +375,9 @@ impl Cycle<'_> {
         if plan.on_ngc()
             && let Err(why) = self.engine.gpus()
         {
-            return Ok(Outcome::Trouble(format!("the main command needs a GPU, and the image is built but was not run: {why}")));
+            return Ok(Outcome::Trouble(format!(
+                "the main command needs a GPU, and the image is built but was not run: {why}"
+            )));
         }
         let log = self.logs.join(format!("attempt-{}-run.log", self.attempt));
         let image = self.image.as_ref().map_or_else(|| plan.tag(), |i| i.id.clone());
@@ -382,7 +387,6 @@ impl Cycle<'_> {
             image,
             name: plan.repo.replace('/', "-"),
             own_modules: self.read.own_modules.clone(),
-            kind: plan.main.as_ref().map(|m| m.kind),
             command: line,
             expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
             gpus: plan.on_ngc(),
@@ -390,6 +394,7 @@ impl Cycle<'_> {
             offline: self.options.offline,
             timeout: self.options.timeout,
             platform: Some(plan.platform.clone()),
+            volumes: documents::volumes(plan, self.environment.as_ref()),
         };
         let ran = smoke::run(self.engine, &request, &log)?;
         self.run_seconds = ran.seconds;
@@ -412,7 +417,7 @@ impl Cycle<'_> {
         }
         let into = if keep_old { self.work.clone() } else { self.folder.clone() };
         let receipt = self.keep(&state.plan, receipt, &into)?;
-        Ok(Ended { receipt, plan: state.plan, end })
+        Ok(Ended { receipt, end })
     }
 
     fn keep(&self, plan: &Plan, mut receipt: Receipt, into: &Path) -> anyhow::Result<Receipt> {
@@ -441,7 +446,10 @@ impl Cycle<'_> {
         }
         // What is committed names no path of this machine; logs are for whoever ran it.
         let stored = Receipt { logs: BTreeMap::new(), ..receipt.clone() };
-        files::write_atomically(&into.join("receipt.json"), format!("{}\n", serde_json::to_string_pretty(&stored)?).as_bytes())?;
+        files::write_atomically(
+            &into.join("receipt.json"),
+            format!("{}\n", serde_json::to_string_pretty(&stored)?).as_bytes(),
+        )?;
         Ok(receipt)
     }
 
@@ -493,12 +501,13 @@ impl Cycle<'_> {
             },
             platform: plan.platform.clone(),
             build_command: documents::build_command(plan, self.stand_in),
-            run_commands: vec![documents::run_command(plan)],
+            run_commands: vec![documents::run_command(plan, self.environment.as_ref())],
             main: plan.main.as_ref().map(|m| m.command.line.clone()),
             kind: plan.main.as_ref().map(|m| m.kind),
             expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
             needs_gpu: plan.on_ngc(),
             run_flags: plan.run_flags.iter().map(|f| f.value.clone()).collect(),
+            volumes: documents::volumes(plan, self.environment.as_ref()),
             attempts: state.attempts.clone(),
             fixes_applied: state.fixes.clone(),
             evidence: self.evidence.clone(),

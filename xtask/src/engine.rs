@@ -30,6 +30,7 @@ pub use self::{
     progress::{BuildProgress, FailedStep},
     run::{Captured, ChangeKind, ChangedFile, Limits, Mount, RunOutcome, RunRequest},
 };
+use crate::interrupt;
 
 /// Label of every image and container that this program makes. An image built from one of ours inherits it, so it alone
 /// does not make an image ours: see [`TAG_LABEL`].
@@ -493,10 +494,15 @@ impl Engine {
 
     fn remove_container(&self, name: &str) {
         // Already gone is fine, and nothing else can be done about a daemon that is gone.
-        let _ = self.ask(&["rm", "--force", "--volumes", name]);
+        // Not through `ask`, which does nothing more once the program is interrupted.
+        let removal = expression(self.program.as_path(), ["rm", "--force", "--volumes", name]);
+        let _ = process::ask(&removal, PATIENCE);
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<Said, EngineError> {
+        if interrupt::requested() {
+            return Err(EngineError::Interrupted);
+        }
         process::ask(&expression(self.program.as_path(), arguments), PATIENCE).map_err(EngineError::from_io)
     }
 

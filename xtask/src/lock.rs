@@ -24,7 +24,13 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 const TORCH_CPU_INDEX: &str = "https://download.pytorch.org/whl/cpu";
 
 /// Resolves a plan inside `environment`'s image. Errors are about the engine or the network, never about the repository.
-pub fn lock(engine: &Engine, plan: &Plan, environment: &Environment, cache: &Path, log: &Path) -> anyhow::Result<Resolved> {
+pub fn lock(
+    engine: &Engine,
+    plan: &Plan,
+    environment: &Environment,
+    cache: &Path,
+    log: &Path,
+) -> anyhow::Result<Resolved> {
     let input = resolve::input(plan, environment);
     let verified = environment.image == plan.base_image;
     let image = environment.image_id.clone().unwrap_or_else(|| environment.image.clone());
@@ -115,9 +121,8 @@ fn resolver(engine: &Engine, environment: &Environment, cache: &Path) -> anyhow:
 
 /// The index of CPU builds, where it answers from inside a container.
 fn torch_index(engine: &Engine, resolver: &str) -> Option<String> {
-    let script = format!(
-        "import urllib.request\nurllib.request.urlopen('{TORCH_CPU_INDEX}/torch/', timeout=10).read(1)"
-    );
+    let script =
+        format!("import urllib.request\nurllib.request.urlopen('{TORCH_CPU_INDEX}/torch/', timeout=10).read(1)");
     let request = RunRequest {
         image: resolver.to_owned(),
         name: "index".to_owned(),

@@ -1,4 +1,5 @@
 //! `cargo xtask`: every effect of the project, one command per module below `commands`.
+#![expect(unreachable_pub, reason = "a binary has no outside: `pub` marks what a module offers to the others")]
 
 mod bases;
 mod commands;

@@ -112,7 +112,8 @@ fn install_for(folder: &Path, modules_seen: &str, records_seen: &str) -> anyhow:
 impl Probe {
     /// What a run has to mount: one `.pth` in each of `site_packages`, the modules, and the folder of records.
     pub fn mounts(&self, site_packages: &[String]) -> Vec<Mount> {
-        let bind = |source: &Path, target: String, read_only| Mount::Bind { source: source.to_owned(), target, read_only };
+        let bind =
+            |source: &Path, target: String, read_only| Mount::Bind { source: source.to_owned(), target, read_only };
         let mut mounts: Vec<Mount> = site_packages
             .iter()
             .map(|place| bind(&self.start, format!("{}/repro_probe.pth", place.trim_end_matches('/')), true))

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use repro_generator::receipt::EvidenceSeen;
 use repro_generator::verdict::{self, Observation, Verdict};
-use repro_inspect::Kind;
 
-use crate::engine::{ChangeKind, Engine, RunRequest};
+use crate::engine::{ChangeKind, Engine, Mount, RunRequest};
 use crate::probe;
 
 /// What is to be run.
@@ -19,7 +18,6 @@ pub struct Smoke {
     pub name: String,
     /// Top-level modules of the repository itself.
     pub own_modules: BTreeSet<String>,
-    pub kind: Option<Kind>,
     /// The main command as upstream would type it.
     pub command: String,
     /// Patterns of which each must match the output.
@@ -30,6 +28,8 @@ pub struct Smoke {
     pub offline: bool,
     pub timeout: Duration,
     pub platform: Option<String>,
+    /// Named volumes and where they go: caches of what is fetched while the command runs.
+    pub volumes: Vec<(String, String)>,
 }
 
 /// What one run showed.
@@ -51,10 +51,14 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
     let probe = probe::install_into(folder.path())?;
     let places = site_packages(engine, smoke)?;
     let known: Vec<&str> = vec!["--gpus", "all", "--ipc=host"];
+    let mut mounts = probe.mounts(&places);
+    mounts.extend(
+        smoke.volumes.iter().map(|(name, target)| Mount::Volume { name: name.clone(), target: target.clone() }),
+    );
     let request = RunRequest {
         image: smoke.image.clone(),
         name: smoke.name.clone(),
-        mounts: probe.mounts(&places),
+        mounts,
         offline: smoke.offline,
         gpus: smoke.gpus,
         timeout: Some(smoke.timeout),
@@ -72,12 +76,8 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         text.push_str(error);
     }
     let evidence = probe.evidence(&smoke.own_modules);
-    let files: Vec<(String, Option<u64>)> = outcome
-        .changed
-        .iter()
-        .filter(|c| c.kind != ChangeKind::Deleted)
-        .map(|c| (c.path.clone(), c.size))
-        .collect();
+    let files: Vec<(String, Option<u64>)> =
+        outcome.changed.iter().filter(|c| c.kind != ChangeKind::Deleted).map(|c| (c.path.clone(), c.size)).collect();
     let observation = Observation {
         exit_code: Some(outcome.exit_code),
         timed_out: outcome.timed_out,

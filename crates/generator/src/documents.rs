@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use repro_core::Environment;
+
 use crate::plan::{Plan, Reason, SourceKind};
 use crate::planner::describe_gpu;
 use crate::receipt::Receipt;
@@ -50,7 +52,7 @@ fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std
             }
             writeln!(out, "```")?;
         }
-        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan))?,
+        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan, None))?,
     }
 
     writeln!(out, "\n## Plan\n")?;
@@ -98,11 +100,7 @@ fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std
     Ok(())
 }
 
-fn items<'a>(
-    out: &mut String,
-    title: &str,
-    items: impl Iterator<Item = (&'a str, &'a [Reason])>,
-) -> std::fmt::Result {
+fn items<'a>(out: &mut String, title: &str, items: impl Iterator<Item = (&'a str, &'a [Reason])>) -> std::fmt::Result {
     for (value, because) in items {
         let reasons: Vec<String> = because.iter().take(3).map(Reason::line).collect();
         writeln!(out, "- {title} `{}`: {}", one_line(value), code_safe(&one_line(&reasons.join("; "))))?;
@@ -153,16 +151,31 @@ fn write_proof(out: &mut String, receipt: &Receipt) -> std::fmt::Result {
 
 /// The command that builds the folder, from the project's root.
 pub fn build_command(plan: &Plan, stand_in: bool) -> String {
-    let argument = if stand_in { format!("--build-arg UPSTREAM={} ", crate::render::STAND_IN_UPSTREAM) } else { String::new() };
+    let argument =
+        if stand_in { format!("--build-arg UPSTREAM={} ", crate::render::STAND_IN_UPSTREAM) } else { String::new() };
     format!("docker build {argument}-t {} repositories/{}", plan.tag(), plan.repo)
 }
 
-/// The command that runs the image.
-pub fn run_command(plan: &Plan) -> String {
+/// The command that runs the image. `environment`: what its base holds, where that is known.
+pub fn run_command(plan: &Plan, environment: Option<&Environment>) -> String {
     let mut words: Vec<String> = ["docker", "run", "--rm"].map(str::to_owned).to_vec();
-    words.extend(plan.run_flags.iter().map(|f| repro_dockerfile::shell_quote(&f.value).to_string()));
+    words.extend(plan.run_flags.iter().map(|f| repro_dockerfile::shell_quote(&f.value)));
+    for (name, target) in volumes(plan, environment) {
+        words.extend(["-v".to_owned(), format!("{name}:{target}")]);
+    }
     words.push(plan.tag());
     words.join(" ")
+}
+
+/// Named volumes of a run: a cache for what is fetched while the command runs. Weights are never in the image.
+pub fn volumes(plan: &Plan, environment: Option<&Environment>) -> Vec<(String, String)> {
+    let fetches = plan.weights.iter().any(|w| matches!(w.from.as_str(), "hf" | "url"));
+    let name = plan.tag().split(':').next().unwrap_or_default().to_owned();
+    if fetches {
+        vec![(format!("{name}-cache"), format!("{}/.cache", crate::render::user(environment).1))]
+    } else {
+        Vec::new()
+    }
 }
 
 fn one_line(text: &str) -> String {

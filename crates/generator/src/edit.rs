@@ -2,8 +2,8 @@
 
 use repro_note::Edit;
 
-use crate::plan::{Because, Plan, Reason, Wanted};
 use crate::names::{normalise, requirement_name};
+use crate::plan::{Because, Plan, Reason, Wanted};
 
 /// What an edit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,9 @@ pub fn apply(plan: &mut Plan, edit: &Edit, reason: &Reason, about: Option<&str>)
         }
         Edit::PipPin(spec) => pin(plan, spec, reason),
         Edit::PipAdd(spec) => {
-            let Some(name) = requirement_name(spec) else { return Applied::Conflict(format!("`{spec}` is no requirement")) };
+            let Some(name) = requirement_name(spec) else {
+                return Applied::Conflict(format!("`{spec}` is no requirement"));
+            };
             if let Some(removed) = plan.pip.removed.iter().find(|w| w.name == name) {
                 return Applied::Conflict(format!("`{name}` was removed: {}", reasons(&removed.because)));
             }

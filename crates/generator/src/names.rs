@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn the_name_of_a_requirement_ends_where_its_version_begins() {
-        for (spec, name) in [("torch>=2", Some("torch")), ("a[b] ; x", Some("a")), ("git+https://x", None), ("", None)] {
+        for (spec, name) in [("torch>=2", Some("torch")), ("a[b] ; x", Some("a")), ("git+https://x", None), ("", None)]
+        {
             assert_eq!(requirement_name(spec).as_deref(), name, "{spec}");
         }
     }

@@ -8,7 +8,8 @@ use jiff::civil::Date;
 use pep440_rs::{Version, VersionSpecifiers};
 use repro_core::{Context, KnowledgeBase};
 use repro_inspect::{
-    Action, Candidate, Command, Evidence, Facts, Form, Gpu, GpuNeed, Kind, Native, Project, Requirement, Scope, Strength,
+    Action, Candidate, Command, Evidence, Facts, Form, Gpu, GpuNeed, Kind, Native, Project, Requirement, Scope,
+    Strength,
 };
 use repro_note::Edit;
 
@@ -127,8 +128,8 @@ fn main_of(candidate: &Candidate) -> Main {
 }
 
 fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main> {
-    let mut main = match &overrides.command {
-        Some(line) => Main {
+    let mut main = if let Some(line) = &overrides.command {
+        Main {
             command: Command {
                 line: line.clone(),
                 setup: overrides.setup.clone(),
@@ -141,15 +142,14 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
             changes: Vec::new(),
             evidence: Vec::new(),
             expect: Vec::new(),
-        },
-        None => {
-            let mut main = main_of(best?);
-            main.command.setup.extend(overrides.setup.iter().cloned());
-            if let Some(workdir) = &overrides.workdir {
-                main.command.workdir.clone_from(workdir);
-            }
-            main
         }
+    } else {
+        let mut main = main_of(best?);
+        main.command.setup.extend(overrides.setup.iter().cloned());
+        if let Some(workdir) = &overrides.workdir {
+            main.command.workdir.clone_from(workdir);
+        }
+        main
     };
     main.expect.clone_from(&overrides.expect);
     Some(main)
@@ -263,7 +263,8 @@ fn dated(committed: &str, python: &str, knowledge: &KnowledgeBase, warnings: &mu
     let released = knowledge.tables().pythons().find(|p| p.version == python).and_then(|p| p.released);
     match released.and_then(|released| released.checked_add(10.months()).ok()) {
         Some(settled) if settled > date => {
-            warnings.push(format!("releases are those of {settled}: on {date} there were hardly any for Python {python}"));
+            warnings
+                .push(format!("releases are those of {settled}: on {date} there were hardly any for Python {python}"));
             Some(settled.to_string())
         }
         _ => Some(committed.to_owned()),
@@ -331,9 +332,8 @@ fn project_of<'f>(facts: &'f Facts, best: Option<&Candidate>) -> Option<&'f Proj
 fn declared_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate>) {
     let own: BTreeSet<&str> = facts.projects.iter().filter_map(|p| p.name.as_deref()).collect();
     let has_main = facts.requirements.iter().any(|r| r.scope == Scope::Main && !r.name.is_empty());
-    let uses_extra = |extra: &str| {
-        best.is_some_and(|b| b.evidence.iter().any(|e| e.text.contains(&format!("[{extra}]"))))
-    };
+    let uses_extra =
+        |extra: &str| best.is_some_and(|b| b.evidence.iter().any(|e| e.text.contains(&format!("[{extra}]"))));
     for requirement in &facts.requirements {
         let wanted = match &requirement.scope {
             Scope::Main => true,
@@ -406,9 +406,8 @@ fn without_local_label(spec: &str) -> String {
     };
     let Some((start, _)) = requirement.match_indices('+').next() else { return spec.to_owned() };
     let (head, tail) = requirement.split_at(start);
-    let end = tail
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '_' | '-')))
-        .unwrap_or(tail.len());
+    let end =
+        tail.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '_' | '-'))).unwrap_or(tail.len());
     let rest = tail.get(end..).unwrap_or_default();
     let requirement = format!("{head}{rest}");
     marker.map_or(requirement.clone(), |marker| format!("{requirement};{marker}"))
@@ -424,7 +423,8 @@ fn imported_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate
             continue;
         }
         let Some(distribution) = distribution_of(module, facts, knowledge) else {
-            plan.warnings.push(format!("{}:{} imports `{module}`, which nothing declares", evidence.path, evidence.line));
+            plan.warnings
+                .push(format!("{}:{} imports `{module}`, which nothing declares", evidence.path, evidence.line));
             continue;
         };
         if plan.pip.requirements.iter().any(|w| provides(&w.name, &distribution))
@@ -541,7 +541,9 @@ fn preparing_programs(plan: &mut Plan, knowledge: &KnowledgeBase) {
     let carried = knowledge.image(&plan.base_image).map(|e| e.tools).unwrap_or_default();
     let lines = main.command.setup.iter().chain([&main.command.line]);
     for line in lines {
-        let Some(program) = line.split_whitespace().next().filter(|p| !carried.iter().any(|c| c == p)) else { continue };
+        let Some(program) = line.split_whitespace().next().filter(|p| !carried.iter().any(|c| c == p)) else {
+            continue;
+        };
         let reason = Reason::said(format!("`{line}` needs it"));
         if program == "gdown" {
             edit::apply(plan, &Edit::PipAdd("gdown".to_owned()), &reason, None);
@@ -598,7 +600,11 @@ pub fn about(plan: &Plan, pitfall: &str, knowledge: &KnowledgeBase) -> Option<St
         plan.pip.requirements.iter().any(|w| w.name == name)
             || plan.pip.direct.iter().any(|d| d.name == name)
             || plan.project.as_ref().is_some_and(|p| p.name.as_deref() == Some(name))
-            || plan.lock.iter().flat_map(|l| &l.requirements).any(|line| requirement_name(line).as_deref() == Some(name))
+            || plan
+                .lock
+                .iter()
+                .flat_map(|l| &l.requirements)
+                .any(|line| requirement_name(line).as_deref() == Some(name))
     };
     note.library.as_ref()?.value.packages.iter().map(|p| normalise(p)).find(|name| installed(name))
 }
@@ -712,7 +718,8 @@ mod tests {
         plan.pip.requirements.iter().map(|w| w.spec.as_str()).collect()
     }
 
-    const SCRIPT: &str = "import torch\nimport numpy\nif __name__ == '__main__':\n    print(torch.nn.Linear(1, 1)(torch.ones(1)))\n";
+    const SCRIPT: &str =
+        "import torch\nimport numpy\nif __name__ == '__main__':\n    print(torch.nn.Linear(1, 1)(torch.ones(1)))\n";
     const README: &str = "# X\n\n## Usage\n\n```sh\npython demo.py\n```\n";
 
     #[test]
@@ -751,7 +758,8 @@ mod tests {
     #[test]
     fn a_program_that_cannot_run_without_cuda_starts_from_nvidias_image_and_keeps_its_torch() {
         let script = SCRIPT.replace("torch.ones(1)", "torch.ones(1).cuda()");
-        let files = [("demo.py", script.as_str()), ("README.md", README), ("requirements.txt", "torch==1.10.0\nnumpy\n")];
+        let files =
+            [("demo.py", script.as_str()), ("README.md", README), ("requirements.txt", "torch==1.10.0\nnumpy\n")];
         let plan = plan_of("2022-11-20", &files, &Overrides::default());
         assert_eq!(plan.base_image, NGC_IMAGE);
         assert_eq!(specs(&plan), ["numpy"]);
@@ -782,9 +790,13 @@ mod tests {
 
     #[test]
     fn planning_does_not_depend_on_the_order_of_files() {
-        let files = [("demo.py", SCRIPT), ("README.md", README), ("requirements.txt", "torch\nnumpy\n"), ("a.py", "x = 1\n")];
+        let files =
+            [("demo.py", SCRIPT), ("README.md", README), ("requirements.txt", "torch\nnumpy\n"), ("a.py", "x = 1\n")];
         let mut reversed = files;
         reversed.reverse();
-        assert_eq!(plan_of("2022-11-20", &files, &Overrides::default()), plan_of("2022-11-20", &reversed, &Overrides::default()));
+        assert_eq!(
+            plan_of("2022-11-20", &files, &Overrides::default()),
+            plan_of("2022-11-20", &reversed, &Overrides::default())
+        );
     }
 }

@@ -47,6 +47,9 @@ pub struct Receipt {
     /// Options of `docker run` that it needs.
     #[serde(default)]
     pub run_flags: Vec<String>,
+    /// Named volumes of the run and where they go.
+    #[serde(default)]
+    pub volumes: Vec<(String, String)>,
     pub attempts: Vec<Attempt>,
     pub fixes_applied: Vec<FixApplied>,
     pub evidence: EvidenceSeen,

@@ -16,9 +16,7 @@ const NO_FLAGS: &[&str] = &[];
 
 /// The user that the image runs as: an existing uid 1000 of the base, else one of ours.
 pub fn user(environment: Option<&Environment>) -> (String, String) {
-    environment
-        .and_then(|e| e.uid_1000.clone())
-        .unwrap_or_else(|| ("repro".to_owned(), "/home/repro".to_owned()))
+    environment.and_then(|e| e.uid_1000.clone()).unwrap_or_else(|| ("repro".to_owned(), "/home/repro".to_owned()))
 }
 
 /// The Dockerfile of a plan. `environment` is what the base image holds, where that is known.
@@ -39,7 +37,9 @@ pub fn dockerfile(plan: &Plan, environment: Option<&Environment>) -> Dockerfile 
     file.from(&plan.base_image, None);
     let (user, home) = user(environment);
     file.blank();
-    file.comment("Caches and settings of libraries go where any user may write; model caches are meant for a named volume.");
+    file.comment(
+        "Caches and settings of libraries go where any user may write; model caches are meant for a named volume.",
+    );
     file.env(&[
         ("HOME", home.as_str()),
         ("HF_HOME", &format!("{home}/.cache/huggingface")),
@@ -85,8 +85,7 @@ fn source_stage(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
             file.comment("Upstream's sdist, checked against its hash.");
             file.from(&plan.base_image, Some("source"));
             let (name, hash) = plan.source.sdist.clone().unwrap_or_default();
-            let requirement =
-                format!("{}=={} --hash=sha256:{hash}", plan.source.location, plan.source.commit);
+            let requirement = format!("{}=={} --hash=sha256:{hash}", plan.source.location, plan.source.commit);
             file.run(&[
                 format!("printf '%s\\n' {} > /tmp/sdist.txt", shell_quote(&requirement)),
                 "pip download --no-cache-dir --no-deps --no-binary :all: --require-hashes --dest /tmp/sdist -r /tmp/sdist.txt"
@@ -180,12 +179,12 @@ fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
     if let Some(lock) = plan.lock.as_ref().filter(|l| l.torch_index.is_some() && !l.torch.is_empty()) {
         file.comment("CPU builds of the torch family come from an index of their own.");
         file.arg("TORCH_INDEX", lock.torch_index.as_deref());
-        let packages: Vec<String> = lock.torch.iter().map(|t| shell_quote(t).to_string()).collect();
+        let packages: Vec<String> = lock.torch.iter().map(|t| shell_quote(t)).collect();
         let line = format!("--no-deps --index-url \"$TORCH_INDEX\" {}", packages.join(" "));
         file.run(&[pip_install(environment, &line)]);
     }
     if !empty {
-        for item in plan.pip.flags.iter() {
+        for item in &plan.pip.flags {
             because(file, &item.value, &item.because);
         }
         file.run(&[pip_install(environment, &format!("{flags}{no_deps}-r {LOCK_FOLDER}/requirements.lock"))]);
@@ -195,7 +194,7 @@ fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
         for item in &plan.pip.unisolated {
             because(file, &item.value, &item.because);
         }
-        let packages: Vec<String> = late.iter().map(|t| shell_quote(t).to_string()).collect();
+        let packages: Vec<String> = late.iter().map(|t| shell_quote(t)).collect();
         let line = format!("{flags}{no_deps}--no-build-isolation {}", packages.join(" "));
         file.run(&[pip_install(environment, &line)]);
     }
@@ -219,16 +218,16 @@ fn checkout(file: &mut Dockerfile, plan: &Plan) {
     file.workdir(&checkout);
     for item in &plan.commands {
         because(file, "", &item.because);
-        file.run(&[item.value.clone()]);
+        file.run(std::slice::from_ref(&item.value));
     }
     for item in &plan.patches {
         because(file, "changes the checkout", &item.because);
-        file.run(&[item.value.clone()]);
+        file.run(std::slice::from_ref(&item.value));
     }
     for direct in plan.pip.direct.iter().filter(|d| d.local) {
         because(file, &direct.name, &direct.because);
         let flag = if direct.editable { "-e " } else { "" };
-        let target = shell_quote(&format!("./{}", direct.target)).to_string();
+        let target = shell_quote(&format!("./{}", direct.target));
         file.run(&[pip_install(None, &format!("--no-deps {}{flag}{target}", isolation(plan, direct)))]);
     }
     if let Some(line) = project_install_line(plan, ".") {
@@ -264,7 +263,8 @@ fn run(file: &mut Dockerfile, plan: &Plan, user: &str) {
             snippet.first, snippet.last, snippet.path
         ));
         let target = format!("{RUN_FOLDER}/snippet.py");
-        let mut cut = format!("sed -n '{},{}p' {} | tr -d '\\r'", snippet.first, snippet.last, shell_quote(&snippet.path));
+        let mut cut =
+            format!("sed -n '{},{}p' {} | tr -d '\\r'", snippet.first, snippet.last, shell_quote(&snippet.path));
         if snippet.indent > 0 {
             cut = format!("{cut} | sed -E 's/^[ \\t]{{0,{}}}//'", snippet.indent);
         }
@@ -389,7 +389,11 @@ mod tests {
     #[test]
     fn a_rendered_file_has_no_finding_of_the_reader() {
         let mut plan = testing::plan();
-        plan.lock = Some(Lock { requirements: vec!["eye==1".to_owned()], date: Some("2023-05-01".to_owned()), ..Lock::default() });
+        plan.lock = Some(Lock {
+            requirements: vec!["eye==1".to_owned()],
+            date: Some("2023-05-01".to_owned()),
+            ..Lock::default()
+        });
         let text = text(&plan);
         let file = Dockerfile::parse(&text);
         assert_eq!(file.findings(), []);
@@ -435,10 +439,7 @@ mod tests {
     #[test]
     fn what_is_built_in_the_environment_itself_comes_after_the_lock() {
         let mut plan = testing::plan();
-        plan.lock = Some(Lock {
-            requirements: vec!["eye==1".to_owned(), "numbers==2".to_owned()],
-            ..Lock::default()
-        });
+        plan.lock = Some(Lock { requirements: vec!["eye==1".to_owned(), "numbers==2".to_owned()], ..Lock::default() });
         apply(&mut plan, &Edit::PipFlag("--no-build-isolation".to_owned()), &Reason::said("x"), Some("eye"));
         assert_eq!(lock_lines(&plan), ["numbers==2"]);
         assert!(text(&plan).contains("--no-deps --no-build-isolation eye==1"), "{}", text(&plan));

@@ -3,7 +3,7 @@
 //! A runner of effects calls [`start`] once and [`next`] after each effect, until [`Action::Stop`]. Recorded outcomes
 //! replay as tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use repro_core::{Context, Diagnosis, KnowledgeBase, Phase};
 use repro_inspect::Action as Deed;
@@ -41,12 +41,24 @@ pub enum End {
 /// What an effect gave.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    Locked { lock: Lock, seconds: f64 },
-    Built { seconds: f64 },
+    Locked {
+        lock: Lock,
+        seconds: f64,
+    },
+    Built {
+        seconds: f64,
+    },
     /// The resolver or the builder failed.
-    Failed { log: String, seconds: f64 },
+    Failed {
+        log: String,
+        seconds: f64,
+    },
     /// The program ended, or was ended.
-    Ran { verdict: Verdict, log: String, seconds: f64 },
+    Ran {
+        verdict: Verdict,
+        log: String,
+        seconds: f64,
+    },
     /// Nothing can be said about the repository: engine gone, network gone, disk full.
     Trouble(String),
 }
@@ -186,7 +198,8 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         ..context(&state.plan, None, knowledge)
     };
     let diagnoses = knowledge.diagnose(log, &log_context);
-    let mut moves: Vec<Move> = diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)).collect();
+    let mut moves: Vec<Move> =
+        diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)).collect();
     if state.stage == Stage::Lock {
         moves.extend(lock_moves(&state.plan, log));
     }
@@ -194,7 +207,13 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
     if !last {
         for step in &moves {
             if let Some((plan, edits, fixes)) = apply(&state, step) {
-                return resume(state, plan, Some((step.id.clone(), step.cause.clone(), step.excerpt.clone())), edits, fixes);
+                return resume(
+                    state,
+                    plan,
+                    Some((step.id.clone(), step.cause.clone(), step.excerpt.clone())),
+                    edits,
+                    fixes,
+                );
             }
         }
         // Nothing known mends this command: another of the repository's own may still run.
@@ -211,7 +230,11 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
     let cause = best.map(|d| (d.pitfall.clone(), d.cause.clone(), Some(d.excerpt.clone())));
     let why = best.map_or_else(|| why.to_owned(), |d| format!("{why}: {}", d.cause));
     record(&mut state, false, cause, Vec::new());
-    let why = if last && !moves.is_empty() { format!("{why} (stopped after {} attempts)", state.attempts.len()) } else { why };
+    let why = if last && !moves.is_empty() {
+        format!("{why} (stopped after {} attempts)", state.attempts.len())
+    } else {
+        why
+    };
     (state, Action::Stop(End::NotReproduced(why)))
 }
 
@@ -249,7 +272,9 @@ fn lock_moves(plan: &Plan, log: &str) -> Vec<Move> {
         .pip
         .requirements
         .iter()
-        .filter(|w| w.spec != w.name && (log.contains(&format!("`{}", w.name)) || log.contains(&format!(" {}", w.name))))
+        .filter(|w| {
+            w.spec != w.name && (log.contains(&format!("`{}", w.name)) || log.contains(&format!(" {}", w.name)))
+        })
         .map(|w| w.name.clone())
         .collect();
     let excerpt = log.lines().find(|l| l.contains("Because") || l.contains("error:")).map(|l| l.trim().to_owned());
@@ -360,7 +385,8 @@ fn resume(
     state.fixes.extend(fixes);
     state.seen.insert(fingerprint(&plan));
     let relock = lock_input(&plan) != lock_input(&state.plan);
-    let only_run = plan.run_flags != state.plan.run_flags && fingerprint_without_run(&plan) == fingerprint_without_run(&state.plan);
+    let only_run = plan.run_flags != state.plan.run_flags
+        && fingerprint_without_run(&plan) == fingerprint_without_run(&state.plan);
     state.plan = plan;
     let (stage, action) = if relock || state.plan.lock.is_none() {
         state.plan.lock = None;
@@ -395,7 +421,7 @@ fn record(state: &mut State, ok: bool, cause: Option<(String, String, Option<Str
 /// What the resolver reads: two plans with the same input have the same lock.
 pub fn lock_input(plan: &Plan) -> String {
     let specs = |list: &[crate::plan::Wanted]| list.iter().map(|w| w.spec.clone()).collect::<BTreeSet<_>>();
-    let unisolated: BTreeMap<&str, ()> = plan.pip.unisolated.iter().map(|u| (u.value.as_str(), ())).collect();
+    let unisolated: BTreeSet<&str> = plan.pip.unisolated.iter().map(|u| u.value.as_str()).collect();
     format!(
         "{}\n{}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         plan.base_image,
@@ -404,7 +430,7 @@ pub fn lock_input(plan: &Plan) -> String {
         specs(&plan.pip.requirements),
         specs(&plan.pip.constraints),
         specs(&plan.pip.removed),
-        unisolated.keys().collect::<Vec<_>>(),
+        unisolated,
         plan.pip.direct.iter().filter_map(|d| requirement_name(&d.name)).collect::<Vec<_>>(),
     )
 }
@@ -524,7 +550,8 @@ mod tests {
 
     #[test]
     fn a_resolve_that_fails_drops_the_pins_it_names_and_then_the_date() {
-        let refused = || Outcome::Failed { log: "Because eye==1 has no wheel, eye cannot be used".to_owned(), seconds: 1.0 };
+        let refused =
+            || Outcome::Failed { log: "Because eye==1 has no wheel, eye cannot be used".to_owned(), seconds: 1.0 };
         let (state, actions) = play(vec![refused(), refused()]);
         assert_eq!(actions, [Action::Lock, Action::Lock, Action::Lock]);
         assert_eq!(state.attempts[0].edits, ["pip_pin eye==1 -> eye"]);

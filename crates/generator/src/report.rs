@@ -63,7 +63,7 @@ pub fn steps(plan: &Plan) -> Vec<String> {
     } else {
         let requirements = lock_lines(plan);
         if !requirements.is_empty() {
-            let quoted: Vec<String> = requirements.iter().map(|r| repro_dockerfile::shell_quote(r).to_string()).collect();
+            let quoted: Vec<String> = requirements.iter().map(|r| repro_dockerfile::shell_quote(r)).collect();
             steps.push(format!("pip install {}", quoted.join(" ")));
         }
     }

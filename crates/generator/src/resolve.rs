@@ -52,9 +52,10 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
         ("builders.in", text(&BUILDERS.map(str::to_owned))),
     ];
     let compile = |input: &str, output: &str| -> Vec<String> {
-        let mut words: Vec<String> = ["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut words: Vec<String> =
+            ["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never"]
+                .map(str::to_owned)
+                .to_vec();
         words.extend(["--python".to_owned(), environment.interpreter.clone()]);
         words.extend(["--python-version".to_owned(), plan.python.version.clone()]);
         if let Some(date) = &plan.resolve_date {

@@ -243,7 +243,7 @@ pub struct Verdict {
 }
 
 /// Libraries of which only a small part is models: that another library imported one of them says nothing about the
-/// program. librosa and nltk, say, bring scikit-learn along, and nearly everything reads its images with OpenCV.
+/// program. librosa and nltk, say, bring scikit-learn along, and nearly everything reads its images with `OpenCV`.
 const PARTLY_MODELS: [&str; 3] = ["opencv", "scikit-learn", "gensim"];
 
 /// Libraries whose own import says nothing at all about models.
@@ -403,7 +403,10 @@ fn match_expected(patterns: &[String], log: &str) -> Result<Option<String>, Stri
 /// Files that a run leaves anyway: bytecode, caches, logs of libraries, lock files.
 fn is_artefact(path: &str) -> bool {
     let hidden = path.split('/').any(|part| {
-        (part.starts_with('.') && part.len() > 1) || part == "__pycache__" || part.ends_with(".egg-info") || part == "wandb"
+        (part.starts_with('.') && part.len() > 1)
+            || part == "__pycache__"
+            || part.ends_with(".egg-info")
+            || part == "wandb"
     });
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
@@ -421,7 +424,11 @@ pub fn is_trivial(line: &str) -> bool {
     // `-h` and `-v` are also heights and verbosities where something follows; alone at the end they are not.
     let last = words.last().map_or("", String::as_str);
     let short = words.len() > 1 && matches!(last, "-h" | "-V" | "help" | "version");
-    short || words.iter().skip(1).any(|word| matches!(word.as_str(), "--help" | "--version" | "--helpfull" | "--help-all"))
+    short
+        || words
+            .iter()
+            .skip(1)
+            .any(|word| matches!(word.as_str(), "--help" | "--version" | "--helpfull" | "--help-all"))
 }
 
 /// Does a program only import, and at most print what it has imported or its version?

@@ -104,11 +104,16 @@ fn make(suite: &str, mirror: Option<&str>, folder: &Path, archive: &Path) -> any
         ));
     }
     report::status("Fetching", format!("Debian {suite} (about a minute)"));
-    let scratch = Scratch::new(folder)?;
+    let scratch = Scratch::kept_when_interrupted(folder)?;
     let root = scratch.path().join("root");
     let _guard = interrupt::on_interrupt({
         let root = root.clone();
-        move || unmount(&root)
+        let scratch = scratch.path().to_owned();
+        move || {
+            if unmount(&root) {
+                let _ = std::fs::remove_dir_all(scratch);
+            }
+        }
     });
     let certificates = extra_certificates();
     let mut arguments: Vec<String> = vec!["--variant=minbase".into()];
@@ -118,7 +123,13 @@ fn make(suite: &str, mirror: Option<&str>, folder: &Path, archive: &Path) -> any
     arguments.extend([suite.to_owned(), root.display().to_string()]);
     arguments.extend(mirror.map(ToOwned::to_owned).or_else(host_mirror));
     let done = run(&debootstrap, &arguments, MIRROR_PATIENCE);
-    unmount(&root);
+    if !unmount(&root) {
+        let left = scratch.keep();
+        anyhow::bail!(
+            "something is still mounted below `{}`\nhint: unmount it, then delete that folder",
+            left.display()
+        );
+    }
     done.with_context(|| {
         format!("Debian {suite} could not be fetched\nhint: check the network, or name a mirror with `--mirror`")
     })?;
@@ -223,11 +234,28 @@ fn empty(folder: &Path, keep: &dyn Fn(&Path) -> bool) {
     }
 }
 
-/// An interrupted debootstrap may leave these mounted; a folder with the host's `/proc` in it must not be deleted.
-fn unmount(root: &Path) {
-    for name in ["proc", "sys", "dev/pts"] {
-        let _ = duct::cmd("umount", [root.join(name)]).stdout_null().stderr_null().unchecked().run();
+/// Unmounts everything below a root: an interrupted debootstrap may leave the kernel's file systems there, and what is
+/// deleted in them is deleted for the whole machine. Says whether nothing is mounted any more.
+fn unmount(root: &Path) -> bool {
+    for folder in mounted_below(root) {
+        let _ = duct::cmd("umount", [folder]).env("PATH", search_path()).stdout_null().stderr_null().unchecked().run();
     }
+    mounted_below(root).is_empty()
+}
+
+/// Mount points below a folder, the innermost first.
+fn mounted_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(folder) = folder.canonicalize() else { return Vec::new() };
+    // `device folder type options 0 0`; spaces in the folder's name are written as `\040`.
+    let table = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mut found: Vec<PathBuf> = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(|path| PathBuf::from(path.replace("\\040", " ")))
+        .filter(|path| path.starts_with(&folder))
+        .collect();
+    found.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    found
 }
 
 fn chroot(root: &Path, command: &[&str]) -> anyhow::Result<()> {

@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use crate::project::Project;
-use crate::{bases, setup};
 use crate::steps::Steps;
+use crate::{bases, setup};
 
 /// Everything that continuous integration checks.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --setup   # also installs and starts a container engine where none answers")]
+#[command(
+    after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --setup   # also installs and starts a container engine where none answers"
+)]
 pub struct Args {
     /// Install and start what is missing (Debian and Ubuntu as root: the distribution's Docker)
     #[arg(long)]

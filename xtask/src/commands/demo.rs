@@ -16,7 +16,9 @@ use crate::{bases, setup};
 /// The repository is Google's Magika: a neural network that recognises file types, with its weights in the source
 /// distribution.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask demo           # says what is missing\n  cargo xtask demo --setup   # installs and starts it first")]
+#[command(
+    after_help = "Examples:\n  cargo xtask demo           # says what is missing\n  cargo xtask demo --setup   # installs and starts it first"
+)]
 pub struct Args {
     /// Install and start what is missing (Debian and Ubuntu as root: the distribution's Docker; else rootless podman)
     #[arg(long)]
@@ -51,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = cycle::plan(&read, &from, &project, &pythons)?;
     let options = Options {
         max_attempts: 5,
-        timeout: Duration::from_secs(300),
+        timeout: Duration::from_mins(5),
         no_cache: false,
         offline: true,
         force: true,

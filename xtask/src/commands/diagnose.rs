@@ -12,8 +12,10 @@ use crate::report::{self, Format};
 
 /// Say what a failing log means and what mends it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask diagnose build.log\n  docker build . 2>&1 | cargo xtask diagnose -\n  \
-                        cargo xtask diagnose --base python:3.11-slim-trixie --format json build.log")]
+#[command(
+    after_help = "Examples:\n  cargo xtask diagnose build.log\n  docker build . 2>&1 | cargo xtask diagnose -\n  \
+                        cargo xtask diagnose --base python:3.11-slim-trixie --format json build.log"
+)]
 pub struct Args {
     /// The log; `-` reads standard input
     log: PathBuf,

@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::{
     bases,
     engine::{self, Builder, Engine, Pulled, RunRequest, human_bytes},
+    failure::Failure,
+    interrupt,
     project::Project,
     report::{self, Format},
 };
@@ -69,6 +71,9 @@ struct Answer<'a> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(Path::new("."), None);
     let (checks, ready) = examine(args, &project);
+    if interrupt::requested() {
+        return Err(Failure::Interrupted.into());
+    }
     match args.format {
         Format::Json => report::json(&Answer { schema: 1, ready, checks: &checks })?,
         Format::Text => report::data(text(&checks, ready)),

@@ -12,8 +12,10 @@ use crate::report::{self, Format};
 
 /// Show what would be built and why; needs no engine.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask plan karpathy/micrograd\n  cargo xtask plan karpathy/micrograd --explain\n  \
-                        cargo xtask plan me/model --source ../model --format json")]
+#[command(
+    after_help = "Examples:\n  cargo xtask plan karpathy/micrograd\n  cargo xtask plan karpathy/micrograd --explain\n  \
+                        cargo xtask plan me/model --source ../model --format json"
+)]
 pub struct Args {
     #[command(flatten)]
     pub from: cycle::From,
@@ -93,7 +95,11 @@ pub fn text(plan: &Plan, explain: bool) -> String {
             lines.push(format!("{:<10}{}", "or", other.command.line));
         }
     }
-    lines.push(format!("{:<10}{}", "run", documents::run_command(plan)));
+    lines.push(format!(
+        "{:<10}{}",
+        "run",
+        documents::run_command(plan, repro_knowledge::base().image(&plan.base_image).as_ref())
+    ));
     lines.extend(plan.warnings.iter().map(|w| format!("{:<10}{w}", "warning")));
     lines.join("\n")
 }

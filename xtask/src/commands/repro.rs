@@ -17,9 +17,11 @@ use crate::report::{self, Format};
 
 /// Read a repository, build an image, run its main command, repair what fails, keep the result.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask repro karpathy/micrograd\n  cargo xtask repro spotify/basic-pitch@v0.4.0 --dry-run\n  \
+#[command(
+    after_help = "Examples:\n  cargo xtask repro karpathy/micrograd\n  cargo xtask repro spotify/basic-pitch@v0.4.0 --dry-run\n  \
     cargo xtask repro ipazc/mtcnn --source pypi:mtcnn\n  cargo xtask repro me/model --source ../model --command 'python demo.py'\n\n\
-    Exit codes: 0 proved, 1 not reproduced, 2 usage or bad input, 3 could not tell (engine, network or GPU missing)")]
+    Exit codes: 0 proved, 1 not reproduced, 2 usage or bad input, 3 could not tell (engine, network or GPU missing)"
+)]
 pub struct Args {
     #[command(flatten)]
     pub from: cycle::From,

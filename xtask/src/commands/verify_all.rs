@@ -23,10 +23,12 @@ use crate::{files, interrupt, lock, smoke};
 
 /// Rebuild and rerun every stored repository.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo xtask verify-all\n  cargo xtask verify-all --shard 1/4 --junit verify.xml\n  \
+#[command(
+    after_help = "Examples:\n  cargo xtask verify-all\n  cargo xtask verify-all --shard 1/4 --junit verify.xml\n  \
     cargo xtask verify-all --only karpathy/micrograd\n\n\
     Exit codes: 0 all proved again, 1 one is not, 3 one could not be told and none failed. GPU repositories on a machine \
-    without one come out as `needs GPU`, never as passed.")]
+    without one come out as `needs GPU`, never as passed."
+)]
 pub struct Args {
     /// Only these repositories (USER/REPO, may be repeated)
     #[arg(long, value_name = "USER/REPO")]
@@ -49,7 +51,7 @@ pub struct Args {
     /// `runs-on` label of jobs that need a GPU; without it they are left out of the matrix
     #[arg(long, value_name = "LABEL")]
     gpu_runner: Option<String>,
-    /// Write a JUnit report
+    /// Write a `JUnit` report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Append a Markdown summary (GitHub's step summary)
@@ -213,7 +215,7 @@ fn verify(engine: &Engine, all: &[(String, Receipt)], project: &Project, args: &
             if interrupt::requested() {
                 anyhow::bail!(Failure::Interrupted);
             }
-            let key = key(&project.folder(repo))?;
+            let key = key(&project.folder(repo));
             let known = before.iter().find(|row| row.repo == *repo && row.key == key && row.status == Status::Proved);
             let row = match known {
                 Some(row) => {
@@ -233,7 +235,9 @@ fn verify(engine: &Engine, all: &[(String, Receipt)], project: &Project, args: &
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..args.jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|w| w.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")))).collect::<anyhow::Result<()>>()
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked"))))
     })?;
     // The run is complete: the next one starts from nothing.
     let _ = fs_err::remove_file(&kept);
@@ -242,13 +246,13 @@ fn verify(engine: &Engine, all: &[(String, Receipt)], project: &Project, args: &
     Ok(done)
 }
 
-fn key(folder: &Path) -> anyhow::Result<String> {
+fn key(folder: &Path) -> String {
     let mut hash = Sha256::new();
     for name in ["Dockerfile", "requirements.lock", "build-constraints.txt", "repro.toml", "receipt.json"] {
         hash.update(name);
         hash.update(fs_err::read(folder.join(name)).unwrap_or_default());
     }
-    Ok(lock::hex(&hash.finalize()))
+    lock::hex(&hash.finalize())
 }
 
 fn verify_one(
@@ -291,7 +295,7 @@ fn verify_one(
         dockerfile: folder.join("Dockerfile"),
         tag: Some(tag.clone()),
         platform: Some(receipt.platform.clone()).filter(|p| !p.is_empty()),
-        timeout: Some(Duration::from_secs(3 * 3600)),
+        timeout: Some(crate::cycle::BUILD_LIMIT),
         ..BuildRequest::default()
     };
     if folder.join("source.git").is_dir() {
@@ -313,7 +317,6 @@ fn verify_one(
         image: image_id,
         name: repo.replace('/', "-"),
         own_modules: std::collections::BTreeSet::new(),
-        kind: receipt.kind,
         command: receipt.main.clone().unwrap_or_default(),
         expect: receipt.expect.clone(),
         gpus: receipt.needs_gpu,
@@ -321,6 +324,7 @@ fn verify_one(
         offline: false,
         timeout: Duration::from_secs(args.timeout),
         platform: Some(receipt.platform.clone()).filter(|p| !p.is_empty()),
+        volumes: receipt.volumes.clone(),
     };
     let ran = smoke::run(engine, &smoke, &logs.join("verify-run.log")).context("the smoke run could not be made");
     let removed = engine.remove_image(&tag);
@@ -377,7 +381,10 @@ fn print(rows: &[Row], args: &Args) -> anyhow::Result<()> {
         Format::Json => report::json(&json!({ "schema": 1, "repositories": rows }))?,
         Format::Text => {
             let width = rows.iter().map(|r| r.repo.len()).max().unwrap_or(10).max(10);
-            report::data(format!("{:width$}  {:14}  {:9}  {:>7}  {:>6}  detail", "repository", "result", "level", "build", "run"));
+            report::data(format!(
+                "{:width$}  {:14}  {:9}  {:>7}  {:>6}  detail",
+                "repository", "result", "level", "build", "run"
+            ));
             for row in rows {
                 report::data(format!(
                     "{:width$}  {:14}  {:9}  {:>5.0} s  {:>4.0} s  {}",

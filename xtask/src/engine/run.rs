@@ -191,6 +191,9 @@ impl Engine {
             request.timeout.unwrap_or(PATIENCE),
         )
         .map_err(EngineError::from_io)?;
+        if interrupt::requested() {
+            return Err(EngineError::Interrupted);
+        }
         let end = if said.timed_out { End::TimedOut } else { End::Exited(said.code) };
         let state = container.end(end, said.complaint())?;
         Ok(Captured { exit_code: state.exit_code, stdout: said.stdout, stderr: said.stderr, timed_out: said.timed_out })

@@ -134,8 +134,7 @@ impl Local {
         let python = place.join("bin/python");
         let files = folder.path().join("probe");
         let records = files.join("records");
-        let probe =
-            install_for(&files, files.join("modules").to_str().unwrap(), records.to_str().unwrap()).unwrap();
+        let probe = install_for(&files, files.join("modules").to_str().unwrap(), records.to_str().unwrap()).unwrap();
         // The search through the whole file system is for images.
         let script = FIND_SITE_PACKAGES.split("find /").next().unwrap();
         let path = std::env::join_paths([&place.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
@@ -175,7 +174,8 @@ impl Local {
         if case.value("differs").is_none() {
             assert_eq!(plain, probed, "{}", case.name());
         }
-        let code = std::os::unix::process::ExitStatusExt::signal(&probed.status).map_or(probed.status.code(), |s| Some(128 + s));
+        let code = std::os::unix::process::ExitStatusExt::signal(&probed.status)
+            .map_or(probed.status.code(), |s| Some(128 + s));
         case.check(code.unwrap(), &log, self.probe.evidence(&BTreeSet::new()));
     }
 }
@@ -251,8 +251,12 @@ fn image(needs: &str) -> Option<(Engine, String)> {
          RUN python -m venv --system-site-packages /srv/environment && useradd --create-home --uid 1000 user\nUSER user\n"
     );
     fs::write(&dockerfile, install).unwrap();
-    let request =
-        BuildRequest { context: folder.path().to_owned(), dockerfile, tag: Some(tag.clone()), ..BuildRequest::default() };
+    let request = BuildRequest {
+        context: folder.path().to_owned(),
+        dockerfile,
+        tag: Some(tag.clone()),
+        ..BuildRequest::default()
+    };
     let log = folder.path().join("build.log");
     let outcome = engine.build(&request, &log, &mut |_| {}).unwrap();
     assert!(outcome.image_id().is_some(), "{outcome:?}");
@@ -282,7 +286,11 @@ fn contained(engine: &Engine, image: &str, places: &[String], case: &Case, inter
     let folder = tempfile::tempdir().unwrap();
     let probe = install_into(folder.path()).unwrap();
     let mut mounts = probe.mounts(places);
-    mounts.push(Mount::Bind { source: case.path.parent().unwrap().to_owned(), target: "/srv/programs".into(), read_only: true });
+    mounts.push(Mount::Bind {
+        source: case.path.parent().unwrap().to_owned(),
+        target: "/srv/programs".into(),
+        read_only: true,
+    });
     // A shell before it: the kernel spares process 1 of a container, even from itself.
     let mut command: Vec<String> = ["sh", "-c", "\"$@\"; exit $?", "sh", interpreter].map(str::to_owned).to_vec();
     command.extend(case.options());
@@ -344,7 +352,8 @@ fn every_framework_is_counted_in_a_container() {
 
 #[test]
 fn the_folders_that_an_image_names_are_taken_once_each() {
-    let printed = "noise\nsite-packages /usr/lib/python3/dist-packages\nsite-packages /a\nsite-packages /a\nsite-packages x\n";
+    let printed =
+        "noise\nsite-packages /usr/lib/python3/dist-packages\nsite-packages /a\nsite-packages /a\nsite-packages x\n";
     assert_eq!(site_packages(printed), ["/usr/lib/python3/dist-packages", "/a"]);
 }
 
@@ -353,8 +362,14 @@ fn records_that_are_none_are_reported_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let probe = install_into(folder.path()).unwrap();
     let write = |name: &str, text: &str| fs::write(probe.records.join(name), text).unwrap();
-    write("1-a.json", r#"{"pid":1,"parent":0,"started":1.0,"exception":"ValueError: x","frameworks":{"torch":{"calls":2,"device":"cpu","parameters":5}},"imported":{"torch":{"version":"2.1","by":{"module":"__main__","file":"a.py"}}}}"#);
-    write("2-b.json", r#"{"pid":2,"parent":1,"started":2.0,"exception":"KeyError: y","frameworks":{"torch":{"calls":18446744073709551615,"device":"cuda:0","devices":["cuda:0"]}}}"#);
+    write(
+        "1-a.json",
+        r#"{"pid":1,"parent":0,"started":1.0,"exception":"ValueError: x","frameworks":{"torch":{"calls":2,"device":"cpu","parameters":5}},"imported":{"torch":{"version":"2.1","by":{"module":"__main__","file":"a.py"}}}}"#,
+    );
+    write(
+        "2-b.json",
+        r#"{"pid":2,"parent":1,"started":2.0,"exception":"KeyError: y","frameworks":{"torch":{"calls":18446744073709551615,"device":"cuda:0","devices":["cuda:0"]}}}"#,
+    );
     write("3-c.json", "{");
     write("4-d.json.part", "{");
     write("5-e.json", r#"{"pid":[]}"#);
