@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::engine::EngineError;
+use crate::files::LockError;
+
 /// An error that carries its exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -17,8 +20,17 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code of an error: 2 unless something in its chain says otherwise.
+    /// The exit code of an error: 2 unless something in its chain says otherwise. What the engine refuses, and what another
+    /// run holds, says nothing about the input.
     pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+        for cause in error.chain() {
+            if let Some(engine) = cause.downcast_ref::<EngineError>() {
+                return ExitCode::from(if matches!(engine, EngineError::Interrupted) { 130 } else { 3 });
+            }
+            if cause.is::<LockError>() {
+                return ExitCode::from(3);
+            }
+        }
         match error.chain().find_map(|cause| cause.downcast_ref::<Self>()) {
             Some(Self::CouldNotTell(_)) => ExitCode::from(3),
             Some(Self::Interrupted) => ExitCode::from(130),
