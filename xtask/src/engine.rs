@@ -26,9 +26,8 @@ use serde::{Deserialize, Serialize};
 use self::process::Said;
 pub use self::{
     build::{BuildFailure, BuildFailureKind, BuildOutcome, BuildRequest, BuildResult},
-    gpu::{Gpu, Gpus},
-    progress::{BuildProgress, FailedStep},
-    run::{Captured, ChangeKind, ChangedFile, Limits, Mount, RunOutcome, RunRequest},
+    progress::BuildProgress,
+    run::{ChangeKind, Mount, RunRequest},
 };
 use crate::interrupt;
 
@@ -106,11 +105,6 @@ pub enum Builder {
 }
 
 impl Builder {
-    /// Does it know `RUN --mount`, heredocs and parallel stages?
-    pub fn is_buildkit(self) -> bool {
-        matches!(self, Self::Buildx | Self::BuiltIn)
-    }
-
     /// For people.
     pub fn describe(self) -> &'static str {
         match self {
@@ -215,11 +209,6 @@ impl Image {
         self.labels.get(OWN_LABEL).is_some_and(|value| value == "1")
             && self.labels.contains_key(TAG_LABEL)
             && self.labels.get(TAG_LABEL) != self.labels.get(STAND_IN_TAG_LABEL)
-    }
-
-    /// Value of a variable of the image's environment.
-    pub fn variable(&self, name: &str) -> Option<&str> {
-        self.env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
     }
 }
 
@@ -326,11 +315,6 @@ impl Engine {
         })
     }
 
-    /// The program that runs containers, as found.
-    pub fn program(&self) -> &Path {
-        &self.program
-    }
-
     /// One line for people: `docker 28.2.2 (engine 20.10.24), BuildKit (built into the docker CLI)`.
     pub fn describe(&self) -> String {
         let name = self.kind.name();
@@ -366,11 +350,6 @@ impl Engine {
         }
         let mut images: Vec<RawImage> = parse("image inspect", &said.stdout)?;
         Ok(images.pop().map(Image::from))
-    }
-
-    /// Gives an image another name.
-    pub fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError> {
-        self.succeed(&["tag", image, tag], &format!("tag `{image}`")).map(drop)
     }
 
     /// Removes an image that this program built under this tag. Says whether it did; any other image is left alone, a
@@ -440,17 +419,6 @@ impl Engine {
             images.extend(self.inspect(id)?);
         }
         Ok(images)
-    }
-
-    /// Removes images of ours that lost their name, and containers of ours whose program is gone. Says how many.
-    pub fn prune_own(&self) -> Result<usize, EngineError> {
-        let mut removed = self.remove_leftovers()?;
-        for image in self.images_with_label(&format!("{OWN_LABEL}=1"))? {
-            if image.tags.is_empty() && image.is_own_build() && self.ask(&["rmi", &image.id])?.ok() {
-                removed += 1;
-            }
-        }
-        Ok(removed)
     }
 
     /// Removes containers that a killed run of this program left behind: ours, and their process is gone.

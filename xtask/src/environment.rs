@@ -214,8 +214,10 @@ mod tests {
         assert!(environment.packages.contains_key("pip") && environment.packages.contains_key("setuptools"));
         assert!(!environment.tools.iter().any(|tool| tool == "gcc"), "{:?}", environment.tools);
         assert_eq!(environment.user, "root");
-        let started = std::time::Instant::now();
-        assert_eq!(measure(&engine, image, cache.path()).unwrap(), environment);
-        assert!(started.elapsed() < Duration::from_millis(500));
+        // The second answer is the kept one, whatever it says.
+        let kept = std::fs::read_dir(cache.path().join("environments")).unwrap().next().unwrap().unwrap().path();
+        let changed = Environment { user: "kept".to_owned(), ..environment };
+        std::fs::write(&kept, serde_json::to_string(&changed).unwrap()).unwrap();
+        assert_eq!(measure(&engine, image, cache.path()).unwrap(), changed);
     }
 }

@@ -53,7 +53,11 @@ impl Step {
 /// the distribution's docker, otherwise rootless podman where the machine has it.
 pub fn ensure_engine(choice: Option<&str>, allow: bool) -> anyhow::Result<Engine> {
     let error = match Engine::detect(choice) {
-        Ok(engine) => return Ok(engine),
+        Ok(engine) => {
+            // What a killed run left behind would hold memory and a name; failing to look is no reason to stop.
+            let _ = engine.remove_leftovers();
+            return Ok(engine);
+        }
         Err(error) => error,
     };
     let whole = error.to_string();

@@ -190,13 +190,6 @@ impl Engine {
         Ok(BuildOutcome { result, seconds, log: log.to_owned(), cached_steps: reader.cached, clipped: reader.clipped })
     }
 
-    /// The command line, for the reader of a receipt: what [`Engine::build`] runs, without the parts that only serve us.
-    pub fn build_command_line(&self, request: &BuildRequest) -> Vec<String> {
-        let mut line = vec![self.kind.name().to_owned(), "build".to_owned()];
-        line.extend(self.visible_arguments(request));
-        line
-    }
-
     fn build_command(&self, request: &BuildRequest, id_file: &Path) -> duct::Expression {
         let mut arguments: Vec<String> = match self.builder {
             Builder::Buildx => vec!["buildx".into(), "build".into(), "--load".into(), "--progress=plain".into()],

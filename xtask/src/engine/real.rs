@@ -4,7 +4,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use super::*;
+use super::{
+    run::{Limits, RunOutcome},
+    *,
+};
 
 /// An engine and an image with Python in it, or the reason why there is none.
 struct Real {

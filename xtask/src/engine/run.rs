@@ -199,14 +199,6 @@ impl Engine {
         Ok(Captured { exit_code: state.exit_code, stdout: said.stdout, stderr: said.stderr, timed_out: said.timed_out })
     }
 
-    /// The command line, for the reader of a receipt: what someone types to see the same, with the same limits left to
-    /// the engine.
-    pub fn run_command_line(&self, request: &RunRequest) -> Vec<String> {
-        let mut line = vec![self.kind.name().to_owned(), "run".to_owned(), "--rm".to_owned()];
-        line.extend(self.visible_run_arguments(request));
-        line
-    }
-
     fn create(&self, request: &RunRequest) -> Result<Container<'_>, EngineError> {
         if interrupt::requested() {
             return Err(EngineError::Interrupted);
