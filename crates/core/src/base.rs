@@ -19,7 +19,9 @@ use crate::tables::{Tables, longest_prefix};
 #[derive(Debug, Default)]
 pub struct KnowledgeBase {
     pub(crate) notes: Vec<Note>,
-    tables: Tables,
+    tables: OnceLock<Tables>,
+    /// Notes of tables that have been checked before and are read when the first table is asked for.
+    unread: Vec<(String, String)>,
     images: Vec<Image>,
     by_name: BTreeMap<String, usize>,
     by_distribution: BTreeMap<String, Vec<usize>>,
@@ -57,6 +59,7 @@ impl KnowledgeBase {
     /// comes back as findings, and the rest is used.
     pub fn from_texts<P: AsRef<str>, T: AsRef<str>>(texts: impl IntoIterator<Item = (P, T)>) -> (Self, Vec<Finding>) {
         let mut base = Self::default();
+        let mut tables = Tables::default();
         let mut findings = Vec::new();
         for (path, text) in texts {
             let (path, text) = (path.as_ref(), text.as_ref());
@@ -65,14 +68,26 @@ impl KnowledgeBase {
             }
             let (note, found) = parse(path, text);
             findings.extend(found);
-            base.add(note, text, &mut findings);
+            base.add(note, text, &mut tables, &mut findings);
         }
+        base.tables = OnceLock::from(tables);
         (base, findings)
     }
 
-    fn add(&mut self, mut note: Note, text: &str, findings: &mut Vec<Finding>) {
+    /// As [`Self::from_texts`], for texts that have been checked before: tables are read when they are first asked for.
+    pub fn from_checked_texts<P: AsRef<str>, T: AsRef<str>>(texts: impl IntoIterator<Item = (P, T)>) -> Self {
+        let (tables, notes): (Vec<_>, Vec<_>) =
+            texts.into_iter().partition(|(path, _)| path.as_ref().starts_with("matrices/") && is_note(path.as_ref()));
+        let (mut base, _) = Self::from_texts(notes);
+        base.unread =
+            tables.into_iter().map(|(path, text)| (path.as_ref().to_owned(), text.as_ref().to_owned())).collect();
+        base.tables = OnceLock::new();
+        base
+    }
+
+    fn add(&mut self, mut note: Note, text: &str, tables: &mut Tables, findings: &mut Vec<Finding>) {
         for matrix in std::mem::take(&mut note.matrices) {
-            self.tables.join(matrix.value);
+            tables.join(matrix.value);
         }
         for block in &note.images {
             match read_image(block) {
@@ -104,7 +119,7 @@ impl KnowledgeBase {
 
     /// The tables of `knowledge/matrices`.
     pub fn tables(&self) -> &Tables {
-        &self.tables
+        self.tables.get_or_init(|| Tables::from_checked_texts(&self.unread))
     }
 
     /// The note of this name (the file's stem).
@@ -141,7 +156,7 @@ impl KnowledgeBase {
             let note = indexes.first().and_then(|index| self.notes.get(*index))?;
             note.library.as_ref()?.value.packages.first().map(String::as_str)
         };
-        match self.tables.distribution_of_import(module) {
+        match self.tables().distribution_of_import(module) {
             // Known to be on no index.
             Some("") => None,
             Some(name) => Some(name),
@@ -151,12 +166,14 @@ impl KnowledgeBase {
 
     /// As [`Self::distribution_of_import`], for a module whose parent is installed: only entries below the parent count.
     pub(crate) fn distribution_of_dotted_import(&self, module: &str) -> Option<&str> {
-        longest_prefix(&self.tables.imports, module).filter(|(key, _)| key.contains('.')).map(|(_, name)| name.as_str())
+        longest_prefix(&self.tables().imports, module)
+            .filter(|(key, _)| key.contains('.'))
+            .map(|(_, name)| name.as_str())
     }
 
     /// Is `module` (top-level or dotted) in the standard library of Python `python` (`3.11`)?
     pub fn is_stdlib(&self, module: &str, python: &str) -> bool {
-        self.tables.is_stdlib(module, python)
+        self.tables().is_stdlib(module, python)
     }
 
     /// What the notes say about a base image; `None` where no note is about it. Fields nobody established are empty.
@@ -265,7 +282,7 @@ fn presence(note: &Note, context: &Context) -> Option<String> {
     library.imports.iter().find(imported).filter(|_| !other_brings_it).map(|module| format!("imports {module}"))
 }
 
-/// Does this distribution bring that module under another name than the note's own? Headless OpenCV does.
+/// Does this distribution bring that module under another name than the note's own? The headless wheels of `cv2` do.
 fn brings(distribution: &str, module: &str) -> bool {
     module == "cv2" && distribution.starts_with("opencv-") && distribution.ends_with("-headless")
 }

@@ -141,9 +141,10 @@ impl KnowledgeBase {
                     .flatten()
                     .filter_map(|name| Some((name.to_owned(), matched.name(name)?.as_str().to_owned())))
                     .collect();
-                let fix = match pitfall.block.fixable {
-                    true => resolve::edits(self, &pitfall.block.fix, library, context, &captures),
-                    false => Some(Vec::new()),
+                let fix = if pitfall.block.fixable {
+                    resolve::edits(self, &pitfall.block.fix, library, context, &captures)
+                } else {
+                    Some(Vec::new())
                 };
                 // A family whose table has no answer says nothing.
                 let Some(fix) = fix else { continue };

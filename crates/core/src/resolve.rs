@@ -20,9 +20,12 @@ pub(crate) fn edits(
     context: &Context,
     captures: &Captures,
 ) -> Option<Vec<Edit>> {
-    let fitting = fixes.iter().filter(|fix| context.holds(&fix.when, library, false));
-    fitting.filter_map(|fix| edits_of(base, fix, context, captures)).next()
+    let mut fitting = fixes.iter().filter(|fix| context.holds(&fix.when, library, false));
+    fitting.find_map(|fix| edits_of(base, fix, context, captures))
 }
+
+/// Makes an edit of a filled-in text.
+type Kind = fn(String) -> Edit;
 
 fn edits_of(base: &KnowledgeBase, fix: &Fix, context: &Context, captures: &Captures) -> Option<Vec<Edit>> {
     let capture = |name: &str| captures.get(name).cloned();
@@ -41,7 +44,7 @@ fn edits_of(base: &KnowledgeBase, fix: &Fix, context: &Context, captures: &Captu
         }
         edits.push(Edit::Apt(packages));
     }
-    let lists: [(&Strings, fn(String) -> Edit); 9] = [
+    let lists: [(&Strings, Kind); 9] = [
         (&fix.pip_remove, Edit::PipRemove),
         (&fix.pip_pin, Edit::PipPin),
         (&fix.pip_add, Edit::PipAdd),

@@ -1,11 +1,17 @@
 //! The tables of `knowledge/matrices`, joined, with the questions the stages ask of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use pep440_rs::{Version, VersionSpecifiers};
-use repro_note::{AptRename, Breaking, Matrix, Packages, PythonRelease, SlimTags, StandardLibrary, TorchRelease};
+use repro_note::{
+    AptRename, Breaking, Matrix, Packages, PythonRelease, SlimTags, StandardLibrary, TorchRelease, parse,
+};
+
+/// The note that holds tables of packages and nothing else.
+const PACKAGES: &str = "matrices/apt.md";
 
 /// Months after which a new Python has wheels of most libraries.
 const MONTHS_UNTIL_WHEELS: i32 = 10;
@@ -18,28 +24,69 @@ pub struct Tables {
     slim: Vec<SlimTags>,
     pub(crate) torch: Vec<TorchRelease>,
     breaking: Vec<Breaking>,
-    apt_renames: BTreeMap<String, AptRename>,
-    pub(crate) shared_objects: BTreeMap<String, Packages>,
-    pub(crate) headers: BTreeMap<String, Packages>,
-    pub(crate) commands: BTreeMap<String, Packages>,
+    packages: PackageTables,
+    /// Notes that hold tables of packages only; read when the first package is asked for.
+    unread: Vec<(String, String)>,
+    read_later: OnceLock<PackageTables>,
     stdlib: StandardLibrary,
     stdlib_always: BTreeSet<String>,
     pub(crate) local_modules: BTreeSet<String>,
     cuda_images: BTreeMap<String, String>,
 }
 
+/// The tables that lead from a file or an old name to packages. They are large and rarely asked.
+#[derive(Debug, Clone, Default)]
+struct PackageTables {
+    apt_renames: BTreeMap<String, AptRename>,
+    shared_objects: BTreeMap<String, Packages>,
+    headers: BTreeMap<String, Packages>,
+    commands: BTreeMap<String, Packages>,
+}
+
+impl PackageTables {
+    fn join(&mut self, matrix: &mut Matrix) {
+        self.apt_renames.append(&mut matrix.apt_renames);
+        self.shared_objects.append(&mut matrix.shared_objects);
+        self.headers.append(&mut matrix.headers);
+        self.commands.append(&mut matrix.commands);
+    }
+}
+
 impl Tables {
+    /// The tables of these notes (path and text), which have been checked before: what cannot be read is left out.
+    pub(crate) fn from_checked_texts(texts: &[(String, String)]) -> Self {
+        let mut tables = Self::default();
+        for (path, text) in texts {
+            if path == PACKAGES {
+                tables.unread.push((path.clone(), text.clone()));
+            } else {
+                parse(path, text).0.matrices.into_iter().for_each(|matrix| tables.join(matrix.value));
+            }
+        }
+        tables
+    }
+
+    fn packages(&self) -> &PackageTables {
+        if self.unread.is_empty() {
+            return &self.packages;
+        }
+        self.read_later.get_or_init(|| {
+            let mut packages = self.packages.clone();
+            for (path, text) in &self.unread {
+                parse(path, text).0.matrices.into_iter().for_each(|mut matrix| packages.join(&mut matrix.value));
+            }
+            packages
+        })
+    }
+
     /// Joins the tables of one block with those read before.
-    pub(crate) fn join(&mut self, matrix: Matrix) {
+    pub(crate) fn join(&mut self, mut matrix: Matrix) {
+        self.packages.join(&mut matrix);
         self.imports.extend(matrix.imports);
         self.python.extend(matrix.python);
         self.slim.extend(matrix.slim);
         self.torch.extend(matrix.torch);
         self.breaking.extend(matrix.breaking);
-        self.apt_renames.extend(matrix.apt_renames);
-        self.shared_objects.extend(matrix.shared_objects);
-        self.headers.extend(matrix.headers);
-        self.commands.extend(matrix.commands);
         self.local_modules.extend(matrix.local_modules);
         self.cuda_images.extend(matrix.cuda_images);
         if let Some(stdlib) = matrix.stdlib {
@@ -121,8 +168,8 @@ impl Tables {
     /// on its newest suite.
     pub fn slim_tag(&self, python: &str, prefer_suite: Option<&str>) -> Option<String> {
         let tags = self.slim.iter().find(|tags| tags.python == python)?;
-        let wanted = [prefer_suite, Some("bookworm")].into_iter().flatten();
-        let suite = wanted.filter_map(|suite| tags.suites.iter().find(|known| *known == suite)).next();
+        let mut wanted = [prefer_suite, Some("bookworm")].into_iter().flatten();
+        let suite = wanted.find_map(|suite| tags.suites.iter().find(|known| *known == suite));
         let suite = suite.or_else(|| tags.suites.first())?;
         Some(format!("python:{python}-slim-{suite}"))
     }
@@ -177,7 +224,7 @@ impl Tables {
 
     /// What replaces this package on `release`; `None` where the name still installs there or is not known.
     pub fn apt_rename(&self, package: &str, release: &str) -> Option<&[String]> {
-        let rename = self.apt_renames.get(package)?;
+        let rename = self.packages().apt_renames.get(package)?;
         rename.gone.iter().any(|gone| gone == release).then_some(rename.new.as_slice())
     }
 
@@ -208,19 +255,23 @@ impl Tables {
     /// Packages that bring this shared object, `libGL.so.1`, on `release`.
     pub fn packages_of_shared_object(&self, object: &str, release: Option<&str>) -> Option<Vec<String>> {
         let file = object.rsplit('/').next().unwrap_or(object);
-        self.shared_objects.get(file).and_then(|packages| packages.exactly_on(release))
+        self.packages().shared_objects.get(file).and_then(|packages| packages.exactly_on(release))
     }
 
     /// Packages that bring this header, as `#include` writes it, on `release`.
     pub fn packages_of_header(&self, header: &str, release: Option<&str>) -> Option<Vec<String>> {
         let file = header.rsplit('/').next().unwrap_or(header);
-        self.headers.get(header).or_else(|| self.headers.get(file)).and_then(|packages| packages.exactly_on(release))
+        self.packages()
+            .headers
+            .get(header)
+            .or_else(|| self.packages().headers.get(file))
+            .and_then(|packages| packages.exactly_on(release))
     }
 
     /// Packages that bring this command on `release`.
     pub fn packages_of_command(&self, command: &str, release: Option<&str>) -> Option<Vec<String>> {
         let file = command.rsplit('/').next().unwrap_or(command);
-        self.commands.get(file).and_then(|packages| packages.exactly_on(release))
+        self.packages().commands.get(file).and_then(|packages| packages.exactly_on(release))
     }
 }
 

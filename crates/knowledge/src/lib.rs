@@ -9,7 +9,7 @@ use repro_core::{KnowledgeBase, is_note};
 
 static KNOWLEDGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../knowledge");
 
-static BASE: LazyLock<KnowledgeBase> = LazyLock::new(|| KnowledgeBase::from_texts(texts()).0);
+static BASE: LazyLock<KnowledgeBase> = LazyLock::new(|| KnowledgeBase::from_checked_texts(texts()));
 
 /// The knowledge base that this program was built with.
 pub fn base() -> &'static KnowledgeBase {

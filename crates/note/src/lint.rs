@@ -143,10 +143,10 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
         let is_veto = block.not.contains(source);
         match (pattern::literals(source), Regex::new(&pattern::expression(source))) {
             (_, Err(error)) => {
-                find("pattern-invalid", span, error.to_string().replace('\n', "; "), "mend the regular expression")
+                find("pattern-invalid", span, error.to_string().replace('\n', "; "), "mend the regular expression");
             }
             (Err(error), Ok(_)) if !is_veto => {
-                find("literal-missing", span, error, "spell out a longer piece of the log line")
+                find("literal-missing", span, error, "spell out a longer piece of the log line");
             }
             (_, Ok(regex)) if is_veto => drop(regex),
             (_, Ok(regex)) => {

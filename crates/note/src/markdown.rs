@@ -46,9 +46,8 @@ pub(crate) fn elements(text: &str) -> Vec<Element> {
                     elements.push(Element::Fence { info, content, span });
                 }
             }
-            Event::Start(Tag::Paragraph) => prose = Some((String::new(), Vec::new(), span)),
             // A tight list has no paragraphs inside its items.
-            Event::Start(Tag::Item) => prose = Some((String::new(), Vec::new(), span)),
+            Event::Start(Tag::Paragraph | Tag::Item) => prose = Some((String::new(), Vec::new(), span)),
             Event::End(TagEnd::Paragraph | TagEnd::Item) => {
                 if let Some((text, links, span)) = prose.take()
                     && !text.trim().is_empty()

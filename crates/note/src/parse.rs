@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::finding::{Finding, Position};
+use crate::finding::Finding;
 use crate::markdown::{Element, elements};
 use crate::matrix::Matrix;
 use crate::pitfall::{Pitfall, PitfallBlock, date};
@@ -26,7 +26,7 @@ pub struct Note {
     pub images: Vec<Block>,
     /// `python check` blocks: the library is all right when one runs.
     pub checks: Vec<Block>,
-    /// Every block with a role, in order, for checks on prose and placement.
+    /// Every block with a role, in order and without its text, for checks on prose and placement.
     pub blocks: Vec<Block>,
 }
 
@@ -105,6 +105,7 @@ pub fn parse(path: &str, text: &str) -> (Note, Vec<Finding>) {
         findings: Vec::new(),
         section: None,
         introduced: false,
+        line_ends: text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset).collect(),
     };
     let mut titled = false;
     for element in elements(text) {
@@ -134,6 +135,8 @@ struct Reader<'t> {
     findings: Vec<Finding>,
     section: Option<Section>,
     introduced: bool,
+    /// Byte offsets of the line ends.
+    line_ends: Vec<usize>,
 }
 
 /// A pitfall whose end has not been reached.
@@ -151,6 +154,11 @@ struct Section {
 }
 
 impl Reader<'_> {
+    /// Line, from 1, of a byte of the text.
+    fn line_of(&self, offset: usize) -> usize {
+        self.line_ends.partition_point(|end| *end < offset) + 1
+    }
+
     fn find(&mut self, code: &'static str, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
         let mut finding = Finding::new(code, self.path, self.text, span, message);
         finding.hint = hint;
@@ -236,10 +244,11 @@ impl Reader<'_> {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             attributes.insert(key.to_owned(), value.to_owned());
         }
-        let text = self.text.get(content.clone()).unwrap_or_default().to_owned();
-        let line = Position::of(self.text, content.start).line;
+        let source = self.text.get(content.clone()).unwrap_or_default();
+        let line = self.line_of(content.start);
         let role = format!("{language} {role}");
-        let block = Block { role: role.clone(), attributes, text, span: content.clone(), line, introduced };
+        let mut block =
+            Block { role: role.clone(), attributes, text: String::new(), span: content.clone(), line, introduced };
         match role.as_str() {
             "toml library" => {
                 if let Some(library) = self.toml::<Library>(&block) {
@@ -255,7 +264,7 @@ impl Reader<'_> {
                 let matrix = self.toml::<Matrix>(&block);
                 self.note.matrices.extend(matrix);
             }
-            "toml image" => self.note.images.push(block.clone()),
+            "toml image" => self.note.images.push(Block { text: source.to_owned(), ..block.clone() }),
             "toml proof" => {
                 let proof = self.toml::<Proof>(&block);
                 match &mut self.section {
@@ -265,8 +274,8 @@ impl Reader<'_> {
             }
             "text log" => {
                 let sample = LogSample {
-                    text: block.text.clone(),
-                    source: block.attributes.get("source").cloned(),
+                    text: source.to_owned(),
+                    source: block.attributes.remove("source"),
                     span: content,
                     line,
                 };
@@ -275,7 +284,7 @@ impl Reader<'_> {
                     None => self.misplaced(&role, span),
                 }
             }
-            "python check" => self.note.checks.push(block.clone()),
+            "python check" => self.note.checks.push(Block { text: source.to_owned(), ..block.clone() }),
             "dockerfile renders" => {}
             _ => {
                 let hint = "roles are `toml library`, `toml pitfall`, `toml image`, `toml matrix`, `toml proof`, \
@@ -308,7 +317,7 @@ impl Reader<'_> {
 
     fn close_section(&mut self) {
         let Some(section) = self.section.take() else { return };
-        let line = Position::of(self.text, section.span.start).line;
+        let line = self.line_of(section.span.start);
         match section.block {
             Some((block, block_span)) => self.note.pitfalls.push(Pitfall {
                 cause: section.cause.unwrap_or_else(|| section.symptom.clone()),
@@ -333,7 +342,8 @@ impl Reader<'_> {
     }
 
     fn toml<T: DeserializeOwned>(&mut self, block: &Block) -> Option<Located<T>> {
-        match toml::from_str::<T>(&block.text) {
+        let source = self.text.get(block.span.clone()).unwrap_or_default();
+        match toml::from_str::<T>(source) {
             Ok(value) => Some(Located { value, span: block.span.clone(), line: block.line }),
             Err(error) => {
                 let inner = error.span().unwrap_or(0..0);
