@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use pep440_rs::Version;
+use pep508_rs::{Requirement, VersionOrUrl};
 use repro_note::{Edit, Fix, Strings, template};
 
-use crate::base::KnowledgeBase;
+use crate::base::{KnowledgeBase, normalised};
 use crate::context::{Context, is_within};
 
 /// Named groups of a pattern that matched, as the log has them.
@@ -92,6 +93,8 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
             let below: u32 = value.parse::<u32>().ok()?.checked_sub(1)?;
             tables.slim_tag(&format!("3.{below}"), release)
         }
+        "before_break" => before_break(base, value, context),
+        "requirement" => requirement(value),
         "nearest" => nearest(captures.get("version")?, value),
         _ => None,
     }
@@ -121,6 +124,31 @@ fn distribution(base: &KnowledgeBase, module: &str, context: &Context) -> Option
     plausible.then(|| module.to_ascii_lowercase().replace('_', "-"))
 }
 
+/// The requirement that keeps away the release which may have removed what a program asks of this module: of those
+/// that came after the program's date the first one, without a date the last one.
+fn before_break(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
+    let top = module.split('.').next().unwrap_or(module);
+    if context.repository_modules.iter().any(|local| local == top) {
+        return None;
+    }
+    let distribution = base.distribution_of_import(module).map_or_else(|| normalised(top), normalised);
+    let breaking = base.tables().breaking_releases(&distribution, context.date);
+    let chosen = if context.date.is_some() { breaking.first() } else { breaking.last() };
+    chosen.map(|breaking| breaking.pin.clone())
+}
+
+/// A requirement with its versions as a log states it, `tokenizers>=0.11.1,!=0.11.3,<0.14`; nothing where it is none.
+fn requirement(text: &str) -> Option<String> {
+    let requirement: Requirement = text.parse().ok()?;
+    match (requirement.version_or_url, requirement.extras.is_empty()) {
+        (Some(VersionOrUrl::VersionSpecifier(versions)), true) => {
+            let versions: Vec<String> = versions.iter().map(|version| version.to_string().replace(' ', "")).collect();
+            Some(format!("{}{}", requirement.name, versions.join(",")))
+        }
+        _ => None,
+    }
+}
+
 /// Of the versions that exist (`1.0, 1.1, 2.0`), the highest that is not above the wanted one, else the lowest.
 fn nearest(wanted: &str, available: &str) -> Option<String> {
     let plain = wanted.split('+').next().unwrap_or(wanted);
@@ -139,6 +167,15 @@ fn nearest(wanted: &str, available: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_requirement_is_taken_over_only_as_one() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(requirement(text).as_deref(), expected, "{text}");
+        check("tokenizers>=0.11.1,!=0.11.3,<0.14", Some("tokenizers>=0.11.1,!=0.11.3,<0.14"));
+        check("huggingface-hub >= 0.19, < 1.0", Some("huggingface-hub>=0.19,<1.0"));
+        check("x; rm -rf /", None);
+        check("x @ https://e.org/x.whl", None);
+    }
 
     #[test]
     fn the_nearest_version_is_the_highest_not_above_the_wanted_one() {

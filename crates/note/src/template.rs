@@ -3,7 +3,7 @@
 //! where a value is missing or is not a plain word. Log text is foreign: it never reaches a shell line unchecked.
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 15] = [
     "shared_object",
     "header",
     "command",
@@ -16,6 +16,8 @@ pub const TABLES: [&str; 13] = [
     "cuda_tag",
     "python_below",
     "nearest",
+    "before_break",
+    "requirement",
     "apt_rename",
 ];
 
