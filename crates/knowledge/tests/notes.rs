@@ -34,7 +34,7 @@ fn every_note_passes_every_check() {
 
 #[test]
 fn desktop_opencv_asks_for_the_system_libraries_of_its_release() {
-    let mut context = requiring(&[("opencv-python", None)]);
+    let mut context = requiring(&[("opencv-python", Some("4.10.0.84"))]);
     assert_eq!(prevented(base(), &context), ["opencv-python/libgl-missing"]);
     let edits =
         |context: &Context| base().preventive(context).into_iter().flat_map(|found| found.edits).collect::<Vec<_>>();
