@@ -9,7 +9,7 @@ use std::time::Duration;
 use repro_generator::verdict::{Level, Observation, Verdict, judge};
 
 use super::*;
-use crate::engine::{BuildRequest, Engine, Limits, RunRequest};
+use crate::engine::{BuildRequest, Engine, RunRequest};
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe_cases")
@@ -302,7 +302,6 @@ fn contained(engine: &Engine, image: &str, places: &[String], case: &Case, inter
         mounts,
         env: case.environment(),
         workdir: Some("/srv/programs".into()),
-        limits: Limits::default(),
         timeout: Some(Duration::from_mins(5)),
         ..RunRequest::default()
     };
