@@ -124,7 +124,7 @@ fn plan_source(source: &source::Source) -> Source {
         committed: source.committed.clone().unwrap_or_default(),
         upstream: source.upstream.clone(),
         sdist: source.sdist.as_ref().map(|s| (s.filename.clone(), s.sha256.clone())),
-        submodules: false,
+        submodules: Vec::new(),
         lfs: source.lfs,
     }
 }
@@ -164,7 +164,8 @@ pub struct Ended {
 }
 
 /// Files that the tool writes and a person may change.
-const WRITTEN: [&str; 4] = ["Dockerfile", "README.md", "requirements.lock", "build-constraints.txt"];
+const WRITTEN: [&str; 5] =
+    ["Dockerfile", "README.md", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST];
 
 /// Lock, build, run and repair until it is proved, refused or unknowable; then keep the result.
 pub fn reproduce(
@@ -177,13 +178,14 @@ pub fn reproduce(
     let repo = plan.repo.clone();
     let folder = project.folder(&repo);
     fs_err::create_dir_all(&folder)?;
-    let _lock = files::Lock::acquire(&folder.join(".repro-lock"))?;
+    // Two runs on one repository would write the same build context.
+    let work = project.work(&repo);
+    fs_err::create_dir_all(work.join("run"))?;
+    let _lock = files::Lock::acquire(&work.join("lock"))?;
     // What a run that was killed left behind.
     engine.remove_leftovers()?;
     let logs = project.logs(&repo);
     fs_err::create_dir_all(&logs)?;
-    let work = project.work(&repo);
-    fs_err::create_dir_all(&work)?;
     let stand_in = plan.source.kind == SourceKind::Dir;
     if stand_in {
         let made = source::stand_in_clone(&read.source, &work.join("source.git")).map_err(Failure::from)?;
@@ -332,6 +334,9 @@ impl Cycle<'_> {
             };
             files::write_if_changed(&self.work.join(name), text.as_bytes())?;
         }
+        if plan.source.kind == SourceKind::Pypi {
+            files::write_if_changed(&self.work.join(render::FETCH_SDIST), source::SDIST_SCRIPT.as_bytes())?;
+        }
         Ok(())
     }
 
@@ -356,6 +361,10 @@ impl Cycle<'_> {
         bar.finish();
         self.build_seconds = outcome.seconds;
         self.build_log = Some(log.clone());
+        // What an earlier attempt built and showed says nothing about this one.
+        self.image = None;
+        self.verdict = None;
+        self.evidence = EvidenceSeen::default();
         let seconds = outcome.seconds;
         Ok(match outcome.result {
             BuildResult::Built { image_id } => {
@@ -422,7 +431,10 @@ impl Cycle<'_> {
 
     fn keep(&self, plan: &Plan, mut receipt: Receipt, into: &Path) -> anyhow::Result<Receipt> {
         let mut texts: Vec<(&str, String)> = Vec::new();
-        for name in ["Dockerfile", "requirements.lock", "build-constraints.txt"] {
+        for name in ["Dockerfile", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST] {
+            if name == render::FETCH_SDIST && plan.source.kind != SourceKind::Pypi {
+                continue;
+            }
             match fs_err::read_to_string(self.work.join(name)) {
                 Ok(text) => texts.push((name, text)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -430,6 +442,7 @@ impl Cycle<'_> {
             }
         }
         texts.push(("README.md", documents::readme(plan, Some(&receipt))));
+        fs_err::create_dir_all(into.join("run"))?;
         for (name, text) in &texts {
             if self.hand_edited.iter().any(|n| n == name) {
                 continue;
@@ -437,6 +450,8 @@ impl Cycle<'_> {
             files::write_if_changed(&into.join(name), text.as_bytes())?;
             receipt.files.insert((*name).to_owned(), lock::hex(&Sha256::digest(text.as_bytes())));
         }
+        // Only where there is something in it.
+        let _ = fs_err::remove_dir(into.join("run"));
         let toml = into.join("repro.toml");
         if !toml.exists() {
             files::write_atomically(&toml, TEMPLATE.as_bytes())?;

@@ -19,7 +19,7 @@ use repro_inspect::{Evidence, Finding, Tree};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    pypi::{Python, Sdist, in_container},
+    pypi::{Python, SCRIPT as SDIST_SCRIPT, Sdist, in_container},
     request::{Location, Revision, SourceRequest},
 };
 use crate::{

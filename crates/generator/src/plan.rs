@@ -80,9 +80,9 @@ pub struct Source {
     /// File name and SHA-256 of the sdist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdist: Option<(String, String)>,
-    /// Does the checkout need its submodules?
+    /// Folders of the submodules that the checkout needs.
     #[serde(default)]
-    pub submodules: bool,
+    pub submodules: Vec<String>,
     /// Does it need Git LFS objects?
     #[serde(default)]
     pub lfs: bool,

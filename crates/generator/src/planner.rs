@@ -84,7 +84,7 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
         warnings,
         lock: None,
         source: Source {
-            submodules: !facts.submodules.is_empty(),
+            submodules: needed_submodules(facts),
             lfs: source.lfs || !facts.lfs_pointers.is_empty(),
             ..source
         },
@@ -105,6 +105,27 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
     overridden(&mut plan, overrides);
     warn(&mut plan, facts);
     plan
+}
+
+/// Submodules without those that only serve documentation, tests or benchmarks.
+fn needed_submodules(facts: &Facts) -> Vec<String> {
+    const ASIDE: [&str; 12] = [
+        "doc",
+        "docs",
+        "documentation",
+        "website",
+        "site",
+        "test",
+        "tests",
+        "testing",
+        "benchmark",
+        "benchmarks",
+        "ci",
+        ".github",
+    ];
+    let is_aside =
+        |path: &str| path.split('/').next().is_some_and(|top| ASIDE.contains(&top.to_ascii_lowercase().as_str()));
+    facts.submodules.iter().map(|(path, _)| path.clone()).filter(|path| !is_aside(path)).collect()
 }
 
 /// Makes one of the plan's alternatives its main command; the old one takes its place among the alternatives.
@@ -708,7 +729,7 @@ mod tests {
             committed: date.to_owned(),
             upstream: "https://mirror.example/user/repo".to_owned(),
             sdist: None,
-            submodules: false,
+            submodules: Vec::new(),
             lfs: false,
         };
         plan("user/repo", &inspect(&tree), source, repro_knowledge::base(), overrides)

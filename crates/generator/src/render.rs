@@ -12,6 +12,8 @@ pub const STAND_IN_UPSTREAM: &str = "/tmp/source";
 pub const RUN_FOLDER: &str = "/workspace/run";
 /// Where the lock and the build constraints lie in the image.
 const LOCK_FOLDER: &str = "/workspace/lock";
+/// The program that fetches an sdist, in the build context.
+pub const FETCH_SDIST: &str = "run/fetch_sdist.py";
 const NO_FLAGS: &[&str] = &[];
 
 /// The user that the image runs as: an existing uid 1000 of the base, else one of ours.
@@ -71,31 +73,42 @@ pub fn dockerfile(plan: &Plan, environment: Option<&Environment>) -> Dockerfile 
 }
 
 fn apt_install(packages: &[&str]) -> Vec<String> {
-    vec![
-        "apt-get update".to_owned(),
-        format!("DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {}", packages.join(" ")),
-        "rm -rf /var/lib/apt/lists/*".to_owned(),
-    ]
+    let mut lines = Vec::new();
+    // Slim images have no folders for manual pages, and these packages link theirs from a maintainer script:
+    // https://bugs.debian.org/863199
+    if packages.iter().any(|p| ["jre", "jdk", "postgresql"].iter().any(|part| p.contains(part))) {
+        lines.push("mkdir -p /usr/share/man/man1 /usr/share/man/man7".to_owned());
+    }
+    lines.push("apt-get update".to_owned());
+    lines.push(format!(
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    ));
+    lines.push("rm -rf /var/lib/apt/lists/*".to_owned());
+    lines
 }
 
 fn source_stage(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environment>) {
     let checkout = plan.checkout();
     match plan.source.kind {
         SourceKind::Pypi => {
-            file.comment("Upstream's sdist, checked against its hash.");
+            file.comment(
+                "Upstream's sdist from the index that pip is set up for, checked against its hash. Nothing of it is executed to \
+                 get it, as `pip download` would for its metadata.",
+            );
             file.from(&plan.base_image, Some("source"));
             let (name, hash) = plan.source.sdist.clone().unwrap_or_default();
-            let requirement = format!("{}=={} --hash=sha256:{hash}", plan.source.location, plan.source.commit);
+            file.copy(&[FETCH_SDIST], "/tmp/", NO_FLAGS);
+            let folder = format!("/tmp/sdist/{}", plan.source.commit);
             file.run(&[
-                format!("printf '%s\\n' {} > /tmp/sdist.txt", shell_quote(&requirement)),
-                "pip download --no-cache-dir --no-deps --no-binary :all: --require-hashes --dest /tmp/sdist -r /tmp/sdist.txt"
-                    .to_owned(),
-                format!("mkdir -p {}", shell_quote(&checkout)),
                 format!(
-                    "tar -xf {} -C {} --strip-components=1 --no-same-owner",
-                    shell_quote(&format!("/tmp/sdist/{name}")),
-                    shell_quote(&checkout)
+                    "python3 -I /tmp/fetch_sdist.py {} {} /tmp/sdist",
+                    shell_quote(&plan.source.location),
+                    shell_quote(&plan.source.commit)
                 ),
+                format!("echo {} | sha256sum --check --quiet -", shell_quote(&format!("{hash}  {folder}/{name}"))),
+                "mkdir -p /workspace".to_owned(),
+                format!("mv {} {}", shell_quote(&format!("{folder}/tree")), shell_quote(&checkout)),
             ]);
         }
         SourceKind::Git | SourceKind::Dir => {
@@ -127,9 +140,13 @@ fn source_stage(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
                 lines.push("git lfs fetch \"$UPSTREAM\"".to_owned());
                 lines.push("git lfs checkout".to_owned());
             }
-            if plan.source.submodules {
+            if !plan.source.submodules.is_empty() {
+                let folders: Vec<String> = plan.source.submodules.iter().map(|path| shell_quote(path)).collect();
                 lines.push("git remote add origin \"$UPSTREAM\"".to_owned());
-                lines.push("git submodule update --quiet --init --recursive --depth 1".to_owned());
+                lines.push(format!(
+                    "git submodule update --quiet --init --recursive --depth 1 -- {}",
+                    folders.join(" ")
+                ));
             }
             lines.push("rm -rf .git".to_owned());
             file.run(&lines);

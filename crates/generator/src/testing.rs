@@ -23,7 +23,7 @@ pub(crate) fn plan() -> Plan {
             committed: "2023-05-01".to_owned(),
             upstream: "https://mirror.example/user/repo".to_owned(),
             sdist: None,
-            submodules: false,
+            submodules: Vec::new(),
             lfs: false,
         },
         gpu: Gpu::default(),

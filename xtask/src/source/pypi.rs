@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The program that does the work in the container.
-const SCRIPT: &str = include_str!("sdist.py");
+pub(crate) const SCRIPT: &str = include_str!("sdist.py");
 /// For how long the newest release of yesterday counts as the newest.
 const NEWEST_LIMIT: Duration = Duration::from_hours(24);
 /// For an sdist of some gigabytes.
