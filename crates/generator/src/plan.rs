@@ -146,6 +146,9 @@ pub struct ProjectInstall {
     pub name: Option<String>,
     pub editable: bool,
     pub isolated: bool,
+    /// Is it built by the setuptools of the environment, having no `[build-system]` of its own?
+    #[serde(default)]
+    pub legacy: bool,
     pub native: Vec<Native>,
     pub version_from_vcs: Option<String>,
     pub because: Vec<Reason>,

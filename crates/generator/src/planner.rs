@@ -328,6 +328,7 @@ fn project_install(facts: &Facts, best: Option<&Candidate>) -> Option<ProjectIns
         name: project.name.clone(),
         editable: stated.is_some() || in_place,
         isolated,
+        legacy: project.backend.is_none(),
         native,
         version_from_vcs: project
             .version_from_vcs

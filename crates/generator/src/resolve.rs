@@ -27,9 +27,10 @@ pub struct Input {
 /// The input for a plan. `environment` tells which constraint file the base brings.
 pub fn input(plan: &Plan, environment: &Environment) -> Input {
     let mut requirements: Vec<String> = plan.pip.requirements.iter().map(|w| w.spec.clone()).collect();
-    // What is built in the environment itself, or has no build requirements of its own, needs the classic tools there.
+    // What is built in the environment itself, or has no build requirements of its own, needs the classic tools there: of
+    // the same day as the rest, since the base's own may be too new for what the lock brings (`packaging`).
     let builds_here = !plan.pip.unisolated.is_empty()
-        || plan.project.as_ref().is_some_and(|p| !p.isolated)
+        || plan.project.as_ref().is_some_and(|p| !p.isolated || p.legacy)
         || plan.pip.direct.iter().any(|d| plan.pip.unisolated.iter().any(|u| u.value == d.name));
     if builds_here {
         for tool in ["setuptools", "wheel"] {
