@@ -260,20 +260,20 @@ impl Cycle<'_> {
             let outcome = match action {
                 Action::Lock => self.lock(&state.plan)?,
                 Action::Build if self.options.stop_after == Some(StopAfter::Lock) => {
-                    return self.finish(state, End::CouldNotTell("stopped after the lock".to_owned()));
+                    return self.finish(&state, End::CouldNotTell("stopped after the lock".to_owned()));
                 }
                 Action::Build => {
                     self.write(&state.plan)?;
                     if self.options.stop_after == Some(StopAfter::Dockerfile) {
-                        return self.finish(state, End::CouldNotTell("stopped after the Dockerfile".to_owned()));
+                        return self.finish(&state, End::CouldNotTell("stopped after the Dockerfile".to_owned()));
                     }
                     self.build(&state.plan)?
                 }
                 Action::Run if self.options.stop_after == Some(StopAfter::Build) => {
-                    return self.finish(state, End::CouldNotTell("stopped after the build".to_owned()));
+                    return self.finish(&state, End::CouldNotTell("stopped after the build".to_owned()));
                 }
                 Action::Run => self.smoke(&state.plan)?,
-                Action::Stop(end) => return self.finish(state, end),
+                Action::Stop(end) => return self.finish(&state, end),
             };
             (state, action) = repair::next(state, outcome, repro_knowledge::base());
             if state.attempts.len() > attempts {
@@ -414,8 +414,8 @@ impl Cycle<'_> {
     }
 
     /// Puts the result into the repository's folder and makes the receipt.
-    fn finish(&mut self, state: State, end: End) -> anyhow::Result<Ended> {
-        let receipt = self.receipt(&state, &end);
+    fn finish(&self, state: &State, end: End) -> anyhow::Result<Ended> {
+        let receipt = self.receipt(state, &end);
         let keep_old = !receipt.success && proved_before(&self.folder);
         if keep_old {
             report::warning(format!(

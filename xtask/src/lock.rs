@@ -19,7 +19,7 @@ pub enum Resolved {
 }
 
 /// How long one resolve may take; source distributions may have to be built for their metadata.
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
+const LIMIT: std::time::Duration = std::time::Duration::from_mins(10);
 /// The index of CPU builds of torch.
 const TORCH_CPU_INDEX: &str = "https://download.pytorch.org/whl/cpu";
 

@@ -19,9 +19,6 @@ pub const FOLDER: &str = "/opt/repro-probe";
 /// Where processes write their records in the container, also those whose environment was emptied.
 pub const RECORDS: &str = "/opt/repro-evidence";
 
-/// Names another folder for the records; for tests.
-pub const VARIABLE: &str = "REPRO_EVIDENCE";
-
 const FILES: [(&str, &str); 2] = [
     ("repro_probe.py", include_str!("probe/repro_probe.py")),
     ("repro_probe_frameworks.py", include_str!("probe/repro_probe_frameworks.py")),

@@ -311,8 +311,6 @@ fn reading_limit(path: &str, depth: usize, executable: bool) -> Option<(u64, Why
         _ => (lower.as_str(), ""),
     };
     let limit = match extension {
-        // Some programs carry their model in their source.
-        "py" => 4 * MIB,
         "pyx" | "pxd" | "pyw" | "md" | "markdown" | "mdx" | "rst" | "toml" | "cfg" | "ini" => MIB,
         "txt" | "in" => {
             if is_requirements(path, stem) {
@@ -322,7 +320,8 @@ fn reading_limit(path: &str, depth: usize, executable: bool) -> Option<(u64, Why
             }
         }
         "yml" | "yaml" | "sh" | "bash" | "mk" | "dockerfile" => 256 * KIB,
-        "ipynb" | "lock" => 4 * MIB,
+        // Some programs carry their model in their source.
+        "py" | "ipynb" | "lock" => 4 * MIB,
         // Configurations near the root may name weights; deeper ones are data.
         "json" if depth <= 1 => 64 * KIB,
         _ if stem.starts_with("readme") || stem.starts_with("install") => MIB,

@@ -108,7 +108,7 @@ fn site_packages(engine: &Engine, smoke: &Smoke) -> anyhow::Result<Vec<String>> 
         entrypoint: Some(String::new()),
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), probe::FIND_SITE_PACKAGES.to_owned()]),
         offline: true,
-        timeout: Some(Duration::from_secs(60)),
+        timeout: Some(Duration::from_mins(1)),
         platform: smoke.platform.clone(),
         ..RunRequest::default()
     })?;

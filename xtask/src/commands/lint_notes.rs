@@ -49,7 +49,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Format::Github => findings.iter().for_each(|finding| report::data(annotation(finding))),
         Format::Text => {
-            findings.iter().for_each(|finding| report::data(format!("knowledge/{finding}\n")));
+            for finding in &findings {
+                report::data(format!("knowledge/{finding}\n"));
+            }
             let notes = texts.keys().filter(|path| repro_core::is_note(path)).count();
             report::status("Checked", format!("{notes} notes, {} findings", findings.len()));
         }

@@ -128,16 +128,13 @@ fn show(base: &KnowledgeBase, name: &str) -> ExitCode {
         .iter()
         .position(|pitfall| pitfall.id == id)
         .and_then(|at| text.get(*starts.get(at)?..*starts.get(at + 1)?));
-    match section {
-        Some(section) => {
-            report::data(section.trim_end());
-            ExitCode::SUCCESS
-        }
-        None => {
-            report::error(format!("the note `{library}` has no pitfall `{id}`"));
-            report::note(format!("hint: `cargo xtask notes show {library}` shows those that it has"));
-            ExitCode::from(2)
-        }
+    if let Some(section) = section {
+        report::data(section.trim_end());
+        ExitCode::SUCCESS
+    } else {
+        report::error(format!("the note `{library}` has no pitfall `{id}`"));
+        report::note(format!("hint: `cargo xtask notes show {library}` shows those that it has"));
+        ExitCode::from(2)
     }
 }
 
