@@ -81,6 +81,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => commands::completions::run(&args),
     };
     match result {
+        Ok(_) if interrupt::requested() => ExitCode::from(interrupt::EXIT_CODE),
         Ok(code) => code,
         Err(error) => {
             report::error(format!("{error:#}"));

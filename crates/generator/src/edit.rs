@@ -107,6 +107,22 @@ pub fn apply(plan: &mut Plan, edit: &Edit, reason: &Reason, about: Option<&str>)
     }
 }
 
+/// Applies one edit to each of the distributions that its cause is about; most edits are about the plan as a whole.
+pub fn apply_to(plan: &mut Plan, edit: &Edit, reason: &Reason, about: &[String]) -> Applied {
+    if !matches!(edit, Edit::PipFlag(_)) || about.len() < 2 {
+        return apply(plan, edit, reason, about.first().map(String::as_str));
+    }
+    let mut changed = false;
+    for name in about {
+        match apply(plan, edit, reason, Some(name)) {
+            Applied::Changed => changed = true,
+            Applied::Unchanged => {}
+            conflict @ Applied::Conflict(_) => return conflict,
+        }
+    }
+    outcome(changed)
+}
+
 /// The edit in one line, as attempts list it: `apt libgl1 libglib2.0-0`.
 pub fn describe(edit: &Edit) -> String {
     match edit {

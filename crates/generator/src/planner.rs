@@ -602,7 +602,7 @@ fn preventive(plan: &mut Plan, best: Option<&Candidate>, knowledge: &KnowledgeBa
             plan.notes.push(found.pitfall.clone());
             let about = about(plan, &found.pitfall, knowledge);
             for fix in &found.edits {
-                match edit::apply(plan, fix, &reason, about.as_deref()) {
+                match edit::apply_to(plan, fix, &reason, &about) {
                     Applied::Changed => changed = true,
                     Applied::Unchanged => {}
                     Applied::Conflict(why) => plan.warnings.push(format!("{}: {why}", found.pitfall)),
@@ -615,9 +615,9 @@ fn preventive(plan: &mut Plan, best: Option<&Candidate>, knowledge: &KnowledgeBa
     }
 }
 
-/// The distribution that a pitfall is about: one of its library's packages that the plan installs.
-pub fn about(plan: &Plan, pitfall: &str, knowledge: &KnowledgeBase) -> Option<String> {
-    let (note, _) = knowledge.pitfall(pitfall)?;
+/// The distributions that a pitfall is about: those of its library's packages that the plan installs.
+pub fn about(plan: &Plan, pitfall: &str, knowledge: &KnowledgeBase) -> Vec<String> {
+    let Some((note, _)) = knowledge.pitfall(pitfall) else { return Vec::new() };
     let installed = |name: &str| {
         plan.pip.requirements.iter().any(|w| w.name == name)
             || plan.pip.direct.iter().any(|d| d.name == name)
@@ -628,7 +628,8 @@ pub fn about(plan: &Plan, pitfall: &str, knowledge: &KnowledgeBase) -> Option<St
                 .flat_map(|l| &l.requirements)
                 .any(|line| requirement_name(line).as_deref() == Some(name))
     };
-    note.library.as_ref()?.value.packages.iter().map(|p| normalise(p)).find(|name| installed(name))
+    let packages = note.library.iter().flat_map(|library| &library.value.packages);
+    packages.map(|p| normalise(p)).filter(|name| installed(name)).collect()
 }
 
 /// What the knowledge base needs to know of a plan.

@@ -243,7 +243,7 @@ struct Move {
     id: String,
     cause: String,
     excerpt: Option<String>,
-    about: Option<String>,
+    about: Vec<String>,
     edits: Vec<Edit>,
     /// The resolve forgets the date.
     undated: bool,
@@ -283,7 +283,7 @@ fn lock_moves(plan: &Plan, log: &str) -> Vec<Move> {
             id: "resolve/pins".to_owned(),
             cause: format!("the declared versions of {} cannot be had together", named.join(", ")),
             excerpt: excerpt.clone(),
-            about: None,
+            about: Vec::new(),
             edits: Vec::new(),
             undated: false,
             relax: named,
@@ -294,7 +294,7 @@ fn lock_moves(plan: &Plan, log: &str) -> Vec<Move> {
             id: "resolve/undated".to_owned(),
             cause: "no set of releases of the day of the source fits".to_owned(),
             excerpt,
-            about: None,
+            about: Vec::new(),
             edits: Vec::new(),
             undated: true,
             relax: Vec::new(),
@@ -308,7 +308,7 @@ fn apply(state: &State, step: &Move) -> Option<(Plan, Vec<String>, Vec<FixApplie
     let reason = Reason::known(step.cause.clone(), step.id.clone());
     let (mut edits, mut fixes) = (Vec::new(), Vec::new());
     for fix in &step.edits {
-        match edit::apply(&mut plan, fix, &reason, step.about.as_deref()) {
+        match edit::apply_to(&mut plan, fix, &reason, &step.about) {
             Applied::Changed => {
                 let text = describe(fix);
                 let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
