@@ -36,7 +36,9 @@ class Counter(object):
     def __init__(self, name):
         self.name = name
         self.sites = []
-        self.depth = Depth()
+        # Keras runs its models as functions of TensorFlow: one call, not two.
+        related = PROBE.counters.get({"keras": "tensorflow", "tensorflow": "keras"}.get(name))
+        self.depth = related.depth if related is not None else Depth()
         self.fresh()
 
     def fresh(self):
@@ -525,12 +527,18 @@ def keras_model(module):
     eager_only(name, module.Model, "__call__", site)
 
 
+def building_a_graph():
+    """Does a call now only add to a graph, as while saving or converting a model?"""
+    context = sys.modules.get("tensorflow.python.eager.context")
+    return context is not None and not context.executing_eagerly()
+
+
 def tensorflow_function(module):
-    wrap("tensorflow", module.Function, "__call__", Site(function_size, tensorflow_device))
+    wrap("tensorflow", module.Function, "__call__", Site(function_size, tensorflow_device), building_a_graph)
 
 
 def tensorflow_concrete(module):
-    wrap("tensorflow", module.ConcreteFunction, "__call__", Site(concrete_size, tensorflow_device))
+    wrap("tensorflow", module.ConcreteFunction, "__call__", Site(concrete_size, tensorflow_device), building_a_graph)
 
 
 def tensorflow_session(module):

@@ -232,7 +232,7 @@ fn an_interpreter_starts_as_fast_as_ever() {
 }
 
 /// An engine and an image with the wanted distributions, or nothing where there is no engine.
-fn image(needs: &str) -> Option<(Engine, String)> {
+fn image(needs: &str, apt: Option<&str>) -> Option<(Engine, String)> {
     let base = "python:3.11-slim-bookworm";
     let engine = match Engine::detect(None) {
         Ok(engine) if engine.image_exists(base).unwrap_or(false) => engine,
@@ -246,9 +246,12 @@ fn image(needs: &str) -> Option<(Engine, String)> {
     let folder = tempfile::tempdir().unwrap();
     let tag = format!("repro-test-probe:{}", needs.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
     let dockerfile = folder.path().join("Dockerfile");
+    let quoted: Vec<String> = needs.split_whitespace().map(|need| format!("'{need}'")).collect();
+    let libraries = apt.map_or_else(String::new, |apt| format!("RUN apt-get update && apt-get install -y {apt}\n"));
     let install = format!(
-        "FROM {base}\nRUN pip install --no-cache-dir {needs}\n\
-         RUN python -m venv --system-site-packages /srv/environment && useradd --create-home --uid 1000 user\nUSER user\n"
+        "FROM {base}\n{libraries}RUN pip install --no-cache-dir {}\n\
+         RUN python -m venv --system-site-packages /srv/environment && useradd --create-home --uid 1000 user\nUSER user\n",
+        quoted.join(" ")
     );
     fs::write(&dockerfile, install).unwrap();
     let request = BuildRequest {
@@ -313,7 +316,7 @@ fn contained(engine: &Engine, image: &str, places: &[String], case: &Case, inter
 
 #[test]
 fn real_onnxruntime_is_counted_in_a_container_for_a_user_without_rights() {
-    let Some((engine, image)) = image("onnxruntime scikit-learn") else { return };
+    let Some((engine, image)) = image("onnxruntime scikit-learn", None) else { return };
     let places = places(&engine, &image);
     for case in Case::all("programs") {
         contained(&engine, &image, &places, &case, "python");
@@ -340,7 +343,7 @@ fn every_framework_is_counted_in_a_container() {
         groups.entry(case.value("needs").unwrap_or_default().to_owned()).or_default().push(case);
     }
     for (needs, cases) in groups.iter().filter(|(needs, _)| needs.contains(&only)) {
-        let Some((engine, image)) = image(needs) else { return };
+        let Some((engine, image)) = image(needs, cases.iter().find_map(|case| case.value("apt"))) else { return };
         let places = places(&engine, &image);
         for case in cases {
             contained(&engine, &image, &places, case, "python");

@@ -1,4 +1,5 @@
 # needs: xgboost-cpu lightgbm catboost scikit-learn
+# apt: libgomp1
 # exit: 0
 # success: true
 # seen: xgboost 2

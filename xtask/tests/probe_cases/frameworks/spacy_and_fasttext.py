@@ -9,7 +9,9 @@ import spacy
 blank = spacy.blank("en")
 blank("only cut into words")
 classifier = spacy.blank("en")
-classifier.add_pipe("textcat").add_label("a")
+labels = classifier.add_pipe("textcat")
+labels.add_label("a")
+labels.add_label("b")
 classifier.initialize()
 classifier("hello world")
 with open("/tmp/train.txt", "w") as target:
