@@ -212,7 +212,8 @@ fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
             because(file, &item.value, &item.because);
         }
         let packages: Vec<String> = late.iter().map(|t| shell_quote(t)).collect();
-        let line = format!("{flags}{no_deps}--no-build-isolation {}", packages.join(" "));
+        file.comment("Built in the environment itself, which the resolve does not have: its versions are bounded by the lock only.");
+        let line = format!("{flags}--no-build-isolation -c {LOCK_FOLDER}/requirements.lock {}", packages.join(" "));
         file.run(&[pip_install(environment, &line)]);
     }
     for direct in plan.pip.direct.iter().filter(|d| !d.local) {
@@ -335,10 +336,10 @@ pub fn lock_lines(plan: &Plan) -> Vec<String> {
     }
 }
 
+/// What is built in the environment itself, as it is declared: the lock does not know it.
 fn unisolated_lines(plan: &Plan) -> Vec<String> {
-    let late: Vec<&str> = plan.pip.unisolated.iter().map(|u| u.value.as_str()).collect();
-    let lines = plan.lock.as_ref().map_or_else(|| unlocked(plan), |lock| lock.requirements.clone());
-    lines.into_iter().filter(|l| requirement_name(l).is_some_and(|n| late.contains(&n.as_str()))).collect()
+    let is_late = |name: &str| plan.pip.unisolated.iter().any(|u| u.value == name);
+    plan.pip.requirements.iter().filter(|w| is_late(&w.name)).map(|w| w.spec.clone()).collect()
 }
 
 /// Requirements and limits as pip reads them, unresolved.
@@ -459,6 +460,10 @@ mod tests {
         plan.lock = Some(Lock { requirements: vec!["eye==1".to_owned(), "numbers==2".to_owned()], ..Lock::default() });
         apply(&mut plan, &Edit::PipFlag("--no-build-isolation".to_owned()), &Reason::said("x"), Some("eye"));
         assert_eq!(lock_lines(&plan), ["numbers==2"]);
-        assert!(text(&plan).contains("--no-deps --no-build-isolation eye==1"), "{}", text(&plan));
+        assert!(
+            text(&plan).contains("--no-build-isolation -c /workspace/lock/requirements.lock eye==1"),
+            "{}",
+            text(&plan)
+        );
     }
 }

@@ -198,8 +198,8 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         ..context(&state.plan, None, knowledge)
     };
     let diagnoses = knowledge.diagnose(log, &log_context);
-    let mut moves: Vec<Move> =
-        diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)).collect();
+    let mut moves: Vec<Move> = if state.stage == Stage::Lock { built_here(log) } else { Vec::new() };
+    moves.extend(diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)));
     if state.stage == Stage::Lock {
         moves.extend(lock_moves(&state.plan, log));
     }
@@ -263,6 +263,28 @@ impl Move {
             relax: Vec::new(),
         }
     }
+}
+
+/// A source distribution whose setup imports what only the finished environment has.
+///
+/// uv says: "Failed to build `diso==0.1.4`" and, further down, "`ModuleNotFoundError: No module named 'torch'`".
+fn built_here(log: &str) -> Vec<Move> {
+    let failed = log
+        .split("Failed to ")
+        .skip(1)
+        .filter(|rest| rest.starts_with("build ") || rest.starts_with("download and build "));
+    let missing = log.lines().find(|line| line.contains("ModuleNotFoundError: No module named"));
+    let (Some(excerpt), Some(rest)) = (missing, failed.last()) else { return Vec::new() };
+    let Some(name) = rest.split('`').nth(1).and_then(requirement_name) else { return Vec::new() };
+    vec![Move {
+        id: "resolve/builds-in-environment".to_owned(),
+        cause: format!("the setup of {name} imports what it does not declare"),
+        excerpt: Some(excerpt.trim().to_owned()),
+        about: vec![name],
+        edits: vec![Edit::PipFlag("--no-build-isolation".to_owned())],
+        undated: false,
+        relax: Vec::new(),
+    }]
 }
 
 /// What else can be tried when the resolver says no: drop the pins that it names, then the date.
@@ -557,6 +579,16 @@ mod tests {
         assert_eq!(state.attempts[0].edits, ["pip_pin eye==1 -> eye"]);
         assert_eq!(state.attempts[1].edits, ["resolve without a date"]);
         assert_eq!(state.plan.resolve_date, None);
+    }
+
+    #[test]
+    fn what_imports_its_surroundings_in_its_setup_is_built_in_the_environment() {
+        let log = "error: Failed to build `eye==1`\n  cause: the build backend returned an error\n\
+                   ModuleNotFoundError: No module named 'torch'\n";
+        let (state, actions) = play(vec![Outcome::Failed { log: log.to_owned(), seconds: 1.0 }]);
+        assert_eq!(actions.last(), Some(&Action::Lock));
+        assert_eq!(state.plan.pip.unisolated[0].value, "eye");
+        assert_eq!(state.attempts[0].diagnosis.as_deref(), Some("resolve/builds-in-environment"));
     }
 
     #[test]

@@ -26,7 +26,11 @@ pub struct Input {
 
 /// The input for a plan. `environment` tells which constraint file the base brings.
 pub fn input(plan: &Plan, environment: &Environment) -> Input {
-    let mut requirements: Vec<String> = plan.pip.requirements.iter().map(|w| w.spec.clone()).collect();
+    // Getting the metadata of what is built in the environment itself would need that environment: it is left out here and
+    // installed afterwards, bounded by the lock.
+    let is_late = |name: &str| plan.pip.unisolated.iter().any(|u| u.value == name);
+    let mut requirements: Vec<String> =
+        plan.pip.requirements.iter().filter(|w| !is_late(&w.name)).map(|w| w.spec.clone()).collect();
     // What is built in the environment itself, or has no build requirements of its own, needs the classic tools there: of
     // the same day as the rest, since the base's own may be too new for what the lock brings (`packaging`).
     let builds_here = !plan.pip.unisolated.is_empty()
