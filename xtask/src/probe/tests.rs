@@ -276,8 +276,9 @@ fn places(engine: &Engine, image: &str) -> Vec<String> {
         timeout: Some(Duration::from_mins(1)),
         ..RunRequest::default()
     };
-    let mut printed = String::new();
-    engine.run(&request, &folder.path().join("places.log"), &mut |line| printed += &format!("{line}\n")).unwrap();
+    let mut printed = Vec::new();
+    engine.run(&request, &folder.path().join("places.log"), &mut |line| printed.push(line.to_owned())).unwrap();
+    let printed = printed.join("\n");
     let places = site_packages(&printed);
     assert!(places.iter().any(|place| place == "/usr/local/lib/python3.11/site-packages"), "{printed}");
     assert!(places.iter().any(|place| place.starts_with("/srv/environment/")), "{printed}");
@@ -308,10 +309,10 @@ fn contained(engine: &Engine, image: &str, places: &[String], case: &Case, inter
         timeout: Some(Duration::from_mins(5)),
         ..RunRequest::default()
     };
-    let mut log = String::new();
+    let mut lines = Vec::new();
     let outcome =
-        engine.run(&request, &folder.path().join("run.log"), &mut |line| log += &format!("{line}\n")).unwrap();
-    case.check(outcome.exit_code, &log, probe.evidence(&BTreeSet::new()));
+        engine.run(&request, &folder.path().join("run.log"), &mut |line| lines.push(line.to_owned())).unwrap();
+    case.check(outcome.exit_code, &lines.join("\n"), probe.evidence(&BTreeSet::new()));
 }
 
 #[test]
