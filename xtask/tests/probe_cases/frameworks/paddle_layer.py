@@ -1,4 +1,5 @@
 # needs: paddlepaddle
+# apt: libgomp1
 # exit: 0
 # success: true
 # seen: paddle 1
