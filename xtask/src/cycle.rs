@@ -260,17 +260,17 @@ impl Cycle<'_> {
             let outcome = match action {
                 Action::Lock => self.lock(&state.plan)?,
                 Action::Build if self.options.stop_after == Some(StopAfter::Lock) => {
-                    return self.finish(&state, End::CouldNotTell("stopped after the lock".to_owned()));
+                    return self.finish(&state, End::Stopped("stopped after the lock, as asked".to_owned()));
                 }
                 Action::Build => {
                     self.write(&state.plan)?;
                     if self.options.stop_after == Some(StopAfter::Dockerfile) {
-                        return self.finish(&state, End::CouldNotTell("stopped after the Dockerfile".to_owned()));
+                        return self.finish(&state, End::Stopped("stopped after the Dockerfile, as asked".to_owned()));
                     }
                     self.build(&state.plan)?
                 }
                 Action::Run if self.options.stop_after == Some(StopAfter::Build) => {
-                    return self.finish(&state, End::CouldNotTell("stopped after the build".to_owned()));
+                    return self.finish(&state, End::Stopped("stopped after the build, as asked".to_owned()));
                 }
                 Action::Run => self.smoke(&state.plan)?,
                 Action::Stop(end) => return self.finish(&state, end),
@@ -533,7 +533,7 @@ impl Cycle<'_> {
             caveats,
             reason: match end {
                 End::Proved => None,
-                End::NotReproduced(why) | End::CouldNotTell(why) => Some(why.clone()),
+                End::NotReproduced(why) | End::CouldNotTell(why) | End::Stopped(why) => Some(why.clone()),
             },
             proved: success.then(|| jiff::Zoned::now().date().to_string()),
             files: BTreeMap::new(),

@@ -36,6 +36,8 @@ pub enum End {
     NotReproduced(String),
     /// Engine, network or hardware let us down.
     CouldNotTell(String),
+    /// The runner was asked to go no further than this stage.
+    Stopped(String),
 }
 
 /// What an effect gave.

@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use repro_generator::repair::End;
-
 use crate::commands::repro;
 use crate::cycle::{self, From, Options};
 use crate::project::Project;
@@ -63,8 +61,5 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let ended = cycle::reproduce(&engine, &read, plan, &project, &options)?;
     repro::say(&ended, &project, args.format)?;
     report::status("Demo", format!("took {:.0} s", start.elapsed().as_secs_f64()));
-    Ok(match ended.end {
-        End::Proved => ExitCode::SUCCESS,
-        ref end => repro::exit_code(end, None),
-    })
+    Ok(repro::exit_code(&ended.end))
 }

@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let ended = cycle::reproduce(&engine, &read, plan, &project, &options)?;
     say(&ended, &project, args.format)?;
-    Ok(exit_code(&ended.end, stop))
+    Ok(exit_code(&ended.end))
 }
 
 fn pair(argument: &str) -> anyhow::Result<(String, String)> {
@@ -106,11 +106,10 @@ fn pair(argument: &str) -> anyhow::Result<(String, String)> {
 }
 
 /// 0 proved, 1 a verdict against, 3 unknowable. A stage that one asked to stop after is an end that one asked for.
-pub fn exit_code(end: &End, stop: Option<StopAfter>) -> ExitCode {
+pub fn exit_code(end: &End) -> ExitCode {
     match end {
-        End::Proved => ExitCode::SUCCESS,
+        End::Proved | End::Stopped(_) => ExitCode::SUCCESS,
         End::NotReproduced(_) => ExitCode::from(1),
-        End::CouldNotTell(_) if stop.is_some() => ExitCode::SUCCESS,
         End::CouldNotTell(_) => ExitCode::from(3),
     }
 }
@@ -129,6 +128,7 @@ pub fn say(ended: &Ended, project: &Project, format: Format) -> anyhow::Result<(
         ))),
         End::NotReproduced(why) => report::data(report::heading(format!("not reproduced: {why}"))),
         End::CouldNotTell(why) => report::data(report::heading(format!("could not tell: {why}"))),
+        End::Stopped(why) => report::data(report::heading(why)),
     }
     for (name, framework) in &receipt.evidence.frameworks {
         report::data(format!("  {name}: {}", framework.describe()));
