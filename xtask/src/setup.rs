@@ -143,6 +143,18 @@ fn apt(arguments: &[&str]) -> anyhow::Result<()> {
     run(&command, INSTALL_PATIENCE)
 }
 
+/// Removes the process file of a daemon that was killed: the next one would not start beside it. A process of that name
+/// that still runs keeps its file.
+fn forget_dead(file: &str, name: &str) {
+    let Ok(text) = fs_err::read_to_string(file) else { return };
+    let status = fs_err::read_to_string(format!("/proc/{}/status", text.trim())).unwrap_or_default();
+    let runs = status.lines().any(|line| line == format!("Name:\t{name}"))
+        && !status.lines().any(|line| line.starts_with("State:\tZ"));
+    if !runs {
+        let _ = fs_err::remove_file(file);
+    }
+}
+
 /// Starts the daemon through the service manager where there is one, else by itself, and waits until it answers.
 fn start_daemon() -> anyhow::Result<()> {
     if Engine::detect(Some("docker")).is_ok() {
@@ -152,6 +164,8 @@ fn start_daemon() -> anyhow::Result<()> {
     if Path::new("/run/systemd/system").exists() {
         run(&["systemctl", "start", "docker"], START_PATIENCE)?;
     } else {
+        forget_dead("/var/run/docker.pid", "dockerd");
+        forget_dead("/var/run/docker/containerd/containerd.pid", "containerd");
         detach(&log)?;
     }
     let started = Instant::now();
