@@ -167,6 +167,16 @@ pub struct Ended {
 const WRITTEN: [&str; 5] =
     ["Dockerfile", "README.md", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST];
 
+/// Where a sample lies in a repository's folder.
+fn sample_path(name: &str) -> String {
+    format!("run/{name}")
+}
+
+/// The samples that a plan's main command reads.
+fn samples(plan: &Plan) -> &[String] {
+    plan.main.as_ref().map_or(&[], |main| main.command.samples.as_slice())
+}
+
 /// Lock, build, run and repair until it is proved, refused or unknowable; then keep the result.
 pub fn reproduce(
     engine: &Engine,
@@ -337,6 +347,22 @@ impl Cycle<'_> {
         if plan.source.kind == SourceKind::Pypi {
             files::write_if_changed(&self.work.join(render::FETCH_SDIST), source::SDIST_SCRIPT.as_bytes())?;
         }
+        for name in samples(plan) {
+            let path = sample_path(name);
+            // A person's own file of that name comes first.
+            let own = self.folder.join(&path);
+            let bytes = match (fs_err::read(&own), repro_knowledge::sample(name)) {
+                (Ok(bytes), _) => bytes,
+                (Err(_), Some(bytes)) => bytes.to_vec(),
+                (Err(error), None) => {
+                    return Err(anyhow::Error::from(error).context(format!(
+                        "the sample `{name}` that repro.toml names is not there\nhint: put it at `{}`",
+                        own.display()
+                    )));
+                }
+            };
+            files::write_if_changed(&self.work.join(&path), &bytes)?;
+        }
         Ok(())
     }
 
@@ -430,25 +456,29 @@ impl Cycle<'_> {
     }
 
     fn keep(&self, plan: &Plan, mut receipt: Receipt, into: &Path) -> anyhow::Result<Receipt> {
-        let mut texts: Vec<(&str, String)> = Vec::new();
-        for name in ["Dockerfile", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST] {
+        let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
+        let names = ["Dockerfile", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(samples(plan).iter().map(|name| sample_path(name)));
+        for name in names {
             if name == render::FETCH_SDIST && plan.source.kind != SourceKind::Pypi {
                 continue;
             }
-            match fs_err::read_to_string(self.work.join(name)) {
-                Ok(text) => texts.push((name, text)),
+            match fs_err::read(self.work.join(&name)) {
+                Ok(bytes) => contents.push((name, bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        texts.push(("README.md", documents::readme(plan, Some(&receipt))));
+        contents.push(("README.md".to_owned(), documents::readme(plan, Some(&receipt)).into_bytes()));
         fs_err::create_dir_all(into.join("run"))?;
-        for (name, text) in &texts {
+        for (name, bytes) in &contents {
             if self.hand_edited.iter().any(|n| n == name) {
                 continue;
             }
-            files::write_if_changed(&into.join(name), text.as_bytes())?;
-            receipt.files.insert((*name).to_owned(), lock::hex(&Sha256::digest(text.as_bytes())));
+            files::write_if_changed(&into.join(name), bytes)?;
+            receipt.files.insert(name.clone(), lock::hex(&Sha256::digest(bytes)));
         }
         // Only where there is something in it.
         let _ = fs_err::remove_dir(into.join("run"));
@@ -601,4 +631,14 @@ fn proved_before(folder: &Path) -> bool {
         .ok()
         .and_then(|text| serde_json::from_str::<Receipt>(&text).ok())
         .is_some_and(|receipt| receipt.success)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_sample_that_a_plan_can_name_is_compiled_in() {
+        for name in repro_inspect::OURS {
+            assert!(repro_knowledge::sample(name).is_some_and(|bytes| !bytes.is_empty()), "{name}");
+        }
+    }
 }

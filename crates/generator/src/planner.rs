@@ -156,6 +156,7 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
                 setup: overrides.setup.clone(),
                 env: BTreeMap::new(),
                 workdir: overrides.workdir.clone().unwrap_or_default(),
+                samples: Vec::new(),
             },
             kind: Kind::Script,
             snippet: None,
@@ -173,6 +174,12 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
         main
     };
     main.expect.clone_from(&overrides.expect);
+    // A name, and nothing that leaves the folder.
+    let names =
+        overrides.samples.iter().filter(|name| !name.is_empty() && !name.starts_with('.') && !name.contains('/'));
+    main.command.samples.extend(names.cloned());
+    main.command.samples.sort();
+    main.command.samples.dedup();
     Some(main)
 }
 

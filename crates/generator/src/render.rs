@@ -8,8 +8,8 @@ use crate::plan::{Because, Direct, Main, Plan, Reason, SourceKind};
 
 /// Where a checkout that stands in for upstream lies during the build: the value of `--build-arg UPSTREAM=…`.
 pub const STAND_IN_UPSTREAM: &str = "/tmp/source";
-/// Folder of programs cut out of upstream's documents, and of our samples.
-pub const RUN_FOLDER: &str = "/workspace/run";
+/// Folder of programs cut out of upstream's documents, and of samples.
+const RUN_FOLDER: &str = repro_inspect::SAMPLE_FOLDER;
 /// Where the lock and the build constraints lie in the image.
 const LOCK_FOLDER: &str = "/workspace/lock";
 /// The program that fetches an sdist, in the build context.
@@ -293,6 +293,13 @@ fn run(file: &mut Dockerfile, plan: &Plan, user: &str) {
             format!("{cut} > {target}"),
             format!("echo '{}  {target}' | sha256sum --check --quiet -", snippet.sha256),
         ]);
+    }
+    if !main.command.samples.is_empty() {
+        file.blank();
+        file.comment("Inputs that upstream does not have, from the folder `run` beside this file.");
+        let paths: Vec<String> = main.command.samples.iter().map(|name| format!("run/{name}")).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        file.copy(&paths, &format!("{RUN_FOLDER}/"), &["--chown=1000:1000"]);
     }
     file.blank();
     for change in &main.changes {

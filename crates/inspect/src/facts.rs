@@ -267,6 +267,9 @@ pub struct Command {
     pub env: BTreeMap<String, String>,
     /// Working folder relative to the repository's root; empty for the root.
     pub workdir: String,
+    /// Files of the folder `run/` beside the Dockerfile that it reads: samples of ours, by name, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

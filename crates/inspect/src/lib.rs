@@ -17,6 +17,7 @@ mod tree;
 mod weights;
 
 pub use assemble::inspect;
+pub use commands::{OURS, SAMPLE_FOLDER};
 pub use facts::{
     Action, Candidate, Command, Evidence, Facts, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
     PythonClaim, Requirement, Scope, Snippet, Stated, StatedValue, Strength, Weights,

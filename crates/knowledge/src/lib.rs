@@ -31,6 +31,11 @@ pub fn all_texts() -> Vec<(&'static str, &'static str)> {
     texts
 }
 
+/// A sample of ours, as `knowledge/samples/` has it.
+pub fn sample(name: &str) -> Option<&'static [u8]> {
+    KNOWLEDGE.get_file(format!("samples/{name}")).map(include_dir::File::contents)
+}
+
 fn collect(folder: &'static Dir<'static>, texts: &mut Vec<(&'static str, &'static str)>) {
     for file in folder.files() {
         if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8()) {

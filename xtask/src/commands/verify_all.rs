@@ -248,9 +248,20 @@ fn verify(engine: &Engine, all: &[(String, Receipt)], project: &Project, args: &
 
 fn key(folder: &Path) -> String {
     let mut hash = Sha256::new();
-    for name in ["Dockerfile", "requirements.lock", "build-constraints.txt", "repro.toml", "receipt.json"] {
-        hash.update(name);
-        hash.update(fs_err::read(folder.join(name)).unwrap_or_default());
+    let mut names: Vec<String> =
+        ["Dockerfile", "requirements.lock", "build-constraints.txt", "repro.toml", "receipt.json"]
+            .map(str::to_owned)
+            .into();
+    let mut inputs: Vec<String> = fs_err::read_dir(folder.join("run"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(format!("run/{}", entry.ok()?.file_name().to_str()?)))
+        .collect();
+    inputs.sort();
+    names.append(&mut inputs);
+    for name in names {
+        hash.update(&name);
+        hash.update(fs_err::read(folder.join(&name)).unwrap_or_default());
     }
     lock::hex(&hash.finalize())
 }

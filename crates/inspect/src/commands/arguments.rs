@@ -4,7 +4,7 @@
 //! cannot be filled stays as it is and is counted.
 
 use super::program::{Program, join};
-use super::samples::{Media, Samples, media_of, relative};
+use super::samples::{self, Media, Samples, media_of, relative};
 use super::shell::{Word, quote};
 use super::words::tokens;
 use crate::Tree;
@@ -20,6 +20,8 @@ pub(crate) struct Filled {
     pub(crate) at_hand: usize,
     /// Placeholders that were filled.
     pub(crate) replaced: usize,
+    /// Samples of ours that it reads, by name.
+    pub(crate) samples: Vec<&'static str>,
     pub(crate) lacks: Vec<Lack>,
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct Surroundings<'a> {
     /// Source of the entry file; empty where there is none.
     pub(crate) source: &'a str,
     pub(crate) workdir: &'a str,
+    /// What the program is called: it hints at what its inputs show.
+    pub(crate) name: &'a str,
 }
 
 /// What an argument is for.
@@ -362,6 +366,8 @@ fn decide(
             .and_then(|media| around.samples.file(media, text, around.workdir))
             .map(|found| relative(found, around.workdir))
     };
+    let hints =
+        || -> Vec<String> { [around.name, flag.unwrap_or_default(), text].into_iter().flat_map(tokens).collect() };
     let new = match purpose {
         Purpose::Output => {
             let suffix = text
@@ -404,6 +410,21 @@ fn decide(
             None
         }
         None => {
+            // Only a file whose kind is told: a guess would be run for nothing.
+            let ours = match purpose {
+                Purpose::File(media) => samples::ours(media, &hints()).map(|name| (name, samples::in_image(name))),
+                Purpose::Folder(Some(media)) => {
+                    samples::ours(media, &hints()).map(|name| (name, samples::SAMPLE_FOLDER.to_owned()))
+                }
+                Purpose::Input => media_of(text.trim_end_matches(['>', ']', '}']))
+                    .and_then(|media| samples::ours(media, &hints()))
+                    .map(|name| (name, samples::in_image(name))),
+                _ => None,
+            };
+            if let Some((name, new)) = ours {
+                filled.samples.push(name);
+                return Some(replaced(text, &new, "a sample of ours", filled));
+            }
             filled.lacks.push(match purpose {
                 Purpose::Weights => Lack::Model(text.to_owned()),
                 Purpose::File(_) | Purpose::Folder(_) | Purpose::Dataset | Purpose::Input => {
@@ -478,8 +499,16 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
             @ (Media::Image | Media::Audio | Media::Video | Media::Pdf | Media::Mesh | Media::Table | Media::Text),
         ) => {
             let Some(found) = around.samples.file(media, text, around.workdir) else {
-                filled.lacks.push(Lack::Input(text.to_owned()));
-                return word.clone();
+                let hints: Vec<String> =
+                    [around.name, flag.unwrap_or_default(), text].into_iter().flat_map(tokens).collect();
+                // A text or a table that is named is a particular one; a picture is a picture.
+                let ours = samples::ours(media, &hints).filter(|_| !matches!(media, Media::Text | Media::Table));
+                let Some(name) = ours else {
+                    filled.lacks.push(Lack::Input(text.to_owned()));
+                    return word.clone();
+                };
+                filled.samples.push(name);
+                return replaced(text, &samples::in_image(name), "a sample of ours", filled);
             };
             filled.at_hand += 1;
             replaced(text, &relative(found, around.workdir), "from this repository", filled)
@@ -838,7 +867,8 @@ mod tests {
             workdir: String::new(),
             changes: vec![],
         };
-        let around = Surroundings { tree: &tree, samples: &samples, module: Some(&module), source, workdir: "" };
+        let around =
+            Surroundings { tree: &tree, samples: &samples, module: Some(&module), source, workdir: "", name: "" };
         let filled = fill(&program, &around);
         let words: Vec<String> = filled.arguments.iter().map(|word| word.raw.clone()).collect();
         let lacks = if filled.lacks.is_empty() { String::new() } else { format!(" lacks {:?}", filled.lacks) };

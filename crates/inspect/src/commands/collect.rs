@@ -609,8 +609,14 @@ impl<'t> Collector<'t> {
         }
         let entry = program.entry.as_ref().and_then(|path| self.entries.get(path));
         let module = entry.map(|entry| entry.module.as_ref());
-        let around =
-            Surroundings { tree: self.tree, samples: &self.samples, module, source, workdir: &program.workdir };
+        let around = Surroundings {
+            tree: self.tree,
+            samples: &self.samples,
+            module,
+            source,
+            workdir: &program.workdir,
+            name: &program.name,
+        };
         let mut filled = arguments::fill(&program, &around);
         let clues =
             Clues { name: &program.name, arguments: &filled.arguments, comment, lead, headings, module, source };
@@ -691,6 +697,7 @@ impl<'t> Collector<'t> {
             changes: found.changes,
             at_hand: found.at_hand,
             lacks: found.lacks,
+            samples: found.samples,
         };
         downloaded(&mut filled, "", downloads);
         self.drafts.push(Draft {

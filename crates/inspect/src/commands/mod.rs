@@ -25,6 +25,7 @@ use collect::Origin;
 use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
+pub use samples::{OURS, SAMPLE_FOLDER};
 pub(crate) use snippet::cut as cut_snippet;
 
 /// Most candidates that are handed on.

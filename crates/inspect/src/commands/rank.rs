@@ -27,6 +27,7 @@ pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
             setup: draft.filled.setup.clone(),
             env: draft.env.clone(),
             workdir: draft.program.workdir.clone(),
+            samples: samples(draft),
         },
         kind: draft.program.kind,
         action: draft.action,
@@ -38,6 +39,13 @@ pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
         imports: Imports::default(),
         evidence: vec![draft.evidence.clone()],
     }
+}
+
+fn samples(draft: &Draft) -> Vec<String> {
+    let mut names: Vec<String> = draft.filled.samples.iter().map(|name| (*name).to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// The score from 0 to 1 and its reasons, most weighty first.
@@ -102,10 +110,13 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         step(value * share, &why);
         share *= 0.5;
     }
+    if !draft.filled.samples.is_empty() {
+        step(-0.04, "its input is a sample of ours");
+    }
     let only_weights = draft.filled.lacks.iter().all(|lack| matches!(lack, Lack::Weights(_) | Lack::Model(_)));
     if draft.filled.at_hand > 0 && only_weights {
         step(0.08, "its inputs are at hand");
-    } else if draft.filled.lacks.is_empty() {
+    } else if draft.filled.lacks.is_empty() && draft.filled.samples.is_empty() {
         step(0.03, "it needs no input");
     }
     if !draft.filled.lacks.is_empty() && matches!(draft.origin, Origin::Derived { .. }) {

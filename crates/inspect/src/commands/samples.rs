@@ -1,4 +1,4 @@
-//! The repository's own files that can stand in for an input that a document only hints at.
+//! Files that can stand in for an input that a document only hints at: the repository's own, else samples of ours.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,69 @@ pub(crate) fn media_of(name: &str) -> Option<Media> {
         _ => return None,
     })
 }
+
+/// Where samples of ours lie in an image.
+pub const SAMPLE_FOLDER: &str = "/workspace/run";
+
+/// Names of the samples of ours, as they lie in `knowledge/samples/`.
+pub const OURS: [&str; 9] = [
+    "clip.mp4",
+    "mesh.obj",
+    "page.pdf",
+    "page.png",
+    "portrait.jpg",
+    "speech.wav",
+    "street.jpg",
+    "table.csv",
+    "text.txt",
+];
+
+/// The sample of ours of a kind, where there is one. `words` are the words around the input: they choose between a page of
+/// text, a street and a face.
+pub(crate) fn ours(media: Media, words: &[String]) -> Option<&'static str> {
+    let says = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    Some(match media {
+        Media::Image if words.iter().any(|word| word.contains("ocr") || word.contains("tesseract")) || says(&PAGE) => {
+            "page.png"
+        }
+        Media::Image if says(&STREET) => "street.jpg",
+        Media::Image => "portrait.jpg",
+        Media::Audio => "speech.wav",
+        Media::Video => "clip.mp4",
+        Media::Text => "text.txt",
+        Media::Table => "table.csv",
+        Media::Pdf => "page.pdf",
+        Media::Mesh => "mesh.obj",
+        Media::Data | Media::Weights | Media::Config => return None,
+    })
+}
+
+/// The path of a sample of ours in an image.
+pub(crate) fn in_image(name: &str) -> String {
+    format!("{SAMPLE_FOLDER}/{name}")
+}
+
+/// Words of inputs in which something is written.
+const PAGE: [&str; 10] =
+    ["text", "document", "doc", "page", "receipt", "invoice", "scan", "layout", "handwriting", "captcha"];
+
+/// Words of inputs that show several things.
+const STREET: [&str; 14] = [
+    "street",
+    "road",
+    "car",
+    "cars",
+    "vehicle",
+    "traffic",
+    "scene",
+    "city",
+    "driving",
+    "lane",
+    "pedestrian",
+    "bus",
+    "yolo",
+    "coco",
+];
 
 /// Files of a repository that can be inputs, the most fitting first.
 pub(crate) struct Samples<'t> {
@@ -279,6 +342,15 @@ mod tests {
         let tree = tree(&[("resources/ivan.jpg", 9000), ("a/x.jpg", 9000), ("b/x.jpg", 9000)]);
         assert_eq!(Samples::new(&tree).named("ivan.jpg"), Some("resources/ivan.jpg"));
         assert_eq!(Samples::new(&tree).named("x.jpg"), None);
+    }
+
+    #[test]
+    fn words_choose_between_our_samples() {
+        let words = |text: &str| tokens(text);
+        assert_eq!(ours(Media::Image, &words("--input-image")), Some("portrait.jpg"));
+        assert_eq!(ours(Media::Image, &words("pytesseract.image_to_string")), Some("page.png"));
+        assert_eq!(ours(Media::Image, &words("yolo predict bus.jpg")), Some("street.jpg"));
+        assert_eq!(ours(Media::Weights, &[]), None);
     }
 
     #[test]

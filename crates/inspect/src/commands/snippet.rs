@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::arguments::{Lack, is_placeholder};
 use super::names::{Names, names};
 use super::program::join;
-use super::samples::{Media, Samples, media_of};
+use super::samples::{self, Media, Samples, media_of};
 use super::shell::quote;
 use super::words::tokens;
 use crate::documents::{Block, BlockForm};
@@ -28,6 +28,8 @@ pub(crate) struct Found {
     pub(crate) changes: Vec<String>,
     pub(crate) lacks: Vec<Lack>,
     pub(crate) at_hand: usize,
+    /// Samples of ours that it reads, by name.
+    pub(crate) samples: Vec<&'static str>,
 }
 
 /// Reads the block as a program; `None` where it is none, or not complete.
@@ -61,7 +63,17 @@ pub(crate) fn read(block: &Block, path: &str, document: &[&str], tree: &Tree, sa
         return None;
     }
     let module = parse(&text);
-    let mut found = Found { snippet, text, names, module, setup: vec![], changes: vec![], lacks: vec![], at_hand: 0 };
+    let mut found = Found {
+        snippet,
+        text,
+        names,
+        module,
+        setup: vec![],
+        changes: vec![],
+        lacks: vec![],
+        at_hand: 0,
+        samples: vec![],
+    };
     inputs(&mut found, tree, samples);
     Some(found)
 }
@@ -215,10 +227,17 @@ fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
         });
         let sample =
             kind.filter(|_| hinted && !text.contains(['/', ' '])).and_then(|media| samples.file(media, "", ""));
+        let ours = kind
+            .filter(|_| hinted && !text.contains(['/', ' ']))
+            .and_then(|media| samples::ours(media, &hints(found, text)));
         if let Some(sample) = sample {
             found.setup.push(format!("cp {} {}", quote(sample), quote(text)));
             found.changes.push(format!("`{sample}` copied to `{text}`, which the program reads"));
             found.at_hand += 1;
+        } else if let Some(name) = ours {
+            found.setup.push(format!("cp {} {}", samples::in_image(name), quote(text)));
+            found.changes.push(format!("`{name}`, a sample of ours, copied to `{text}`, which the program reads"));
+            found.samples.push(name);
         } else if hinted || whole {
             found.lacks.push(Lack::Value(text.to_owned()));
         }
@@ -237,9 +256,31 @@ fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
             found.changes.push(format!("`{source}` copied to `{path}`, which the program reads"));
             found.at_hand += 1;
         }
+        (None, Some(path)) if let Some(name) = our_sample(found, media, text) => {
+            if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !tree.contains_folder(folder)) {
+                found.setup.push(format!("mkdir -p {}", quote(folder)));
+            }
+            found.setup.push(format!("cp {} {}", samples::in_image(name), quote(&path)));
+            found.changes.push(format!("`{name}`, a sample of ours, copied to `{path}`, which the program reads"));
+            found.samples.push(name);
+        }
         _ if media == Media::Weights => found.lacks.push(Lack::Weights(text.to_owned())),
         _ => found.lacks.push(Lack::Input(text.to_owned())),
     }
+}
+
+/// A sample of ours for a file that the program reads: one that is named like an example, where only a particular text or
+/// table would do.
+fn our_sample(found: &Found, media: Media, text: &str) -> Option<&'static str> {
+    let general = ["input", "sample", "example", "test", "text", "file", "my", "document", "demo", "some"];
+    let is_general = tokens(text).iter().any(|word| general.contains(&word.as_str()));
+    samples::ours(media, &hints(found, text)).filter(|_| is_general || !matches!(media, Media::Text | Media::Table))
+}
+
+/// Words around an input of the program: its name, and what the program imports.
+fn hints(found: &Found, text: &str) -> Vec<String> {
+    let imports = found.module.imports.iter().flat_map(|import| tokens(&import.module));
+    tokens(text).into_iter().chain(imports).collect()
 }
 
 #[cfg(test)]
