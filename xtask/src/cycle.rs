@@ -63,10 +63,10 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
     let image = engine.map(|engine| bases::any_python(engine, project)).transpose()?.unwrap_or_default();
     let python = engine.map(|engine| source::in_container(engine, &image));
     let means = source::Means { cache: &cache, offline, python: python.as_ref().map(|run| run as &source::Python<'_>) };
+    // The notes are read while the files are: the planner wants both.
+    std::thread::spawn(|| repro_knowledge::base().tables());
     let obtained = source::obtain(&request, &means).map_err(Failure::from)?;
     let tree = &obtained.tree;
-    let mut facts = repro_inspect::inspect(tree);
-    facts.findings.extend(obtained.findings);
     if !tree.iter().any(|(path, _)| [".py", ".ipynb", ".pyx"].iter().any(|e| path.ends_with(e))) {
         return Err(input(format!(
             "`{}` holds no Python\nhint: only Python repositories can be reproduced",
@@ -74,7 +74,7 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
         )));
     }
     let own_modules = tree.iter().filter_map(|(path, _)| own_module(path)).collect();
-    Ok(Read { source: obtained.source, facts, own_modules })
+    Ok(Read { source: obtained.source, facts: obtained.facts, own_modules })
 }
 
 /// The module that a path makes importable from its own folder: `utils/io.py` gives `utils` and, from within, `io`.
@@ -315,6 +315,7 @@ impl Cycle<'_> {
         let seconds = start.elapsed().as_secs_f64();
         Ok(match resolved {
             lock::Resolved::Lock(lock) => Outcome::Locked { lock, seconds },
+            lock::Resolved::NoWheel(instead) => Outcome::NoWheel { instead, seconds },
             lock::Resolved::Refused { log } => Outcome::Failed { log, seconds },
         })
     }

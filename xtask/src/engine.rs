@@ -192,6 +192,8 @@ pub struct Image {
     /// Default user; empty for root.
     pub user: String,
     pub workdir: String,
+    /// What it runs, as words.
+    pub command: Vec<String>,
     /// `amd64`
     pub architecture: String,
     pub tags: Vec<String>,
@@ -736,6 +738,7 @@ struct RawConfig {
     env: Option<Vec<String>>,
     user: String,
     working_dir: String,
+    cmd: Option<Vec<String>>,
 }
 
 impl From<RawImage> for Image {
@@ -755,6 +758,7 @@ impl From<RawImage> for Image {
             env: config.env.unwrap_or_default(),
             user: config.user,
             workdir: config.working_dir,
+            command: config.cmd.unwrap_or_default(),
             architecture: raw.architecture,
             tags: raw.repo_tags.unwrap_or_default(),
         }

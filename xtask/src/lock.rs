@@ -1,5 +1,6 @@
 //! The dated resolve as an effect: uv in a container of the base, cached by its input.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,9 +16,13 @@ use crate::files;
 /// What a resolve gave: a lock, or the resolver's words.
 pub enum Resolved {
     Lock(Lock),
+    /// Pinned releases without a wheel for the base's Python, with the version to take instead.
+    NoWheel(Vec<(String, String)>),
     Refused { log: String },
 }
 
+/// Looks for wheels that fit.
+const WHEELS: &str = include_str!("lock/wheels.py");
 /// How long one resolve may take; source distributions may have to be built for their metadata.
 const LIMIT: std::time::Duration = std::time::Duration::from_mins(10);
 /// The index of CPU builds of torch.
@@ -42,6 +47,10 @@ pub fn lock(
         return Ok(Resolved::Lock(resolve::lock(plan, &resolved, &builders, index.as_deref(), verified)));
     }
     let resolver = resolver(engine, environment, cache)?;
+    let instead = instead(engine, plan, &resolver, &image, cache)?;
+    if !instead.is_empty() {
+        return Ok(Resolved::NoWheel(instead));
+    }
     let folder = tempfile::Builder::new().prefix("repro-resolve-").tempdir().context("no temporary folder")?;
     for (name, text) in &input.files {
         fs_err::write(folder.path().join(name), text)?;
@@ -81,6 +90,53 @@ pub fn lock(
     let index = if has_torch && !plan.on_ngc() { torch_index(engine, &resolver) } else { None };
     files::write_atomically(&cached, serde_json::to_string(&(&resolved, &builders, &index))?.as_bytes())?;
     Ok(Resolved::Lock(resolve::lock(plan, &resolved, &builders, index.as_deref(), verified)))
+}
+
+/// What to take instead of pins that have no wheel for the Python of the base. Where the index does not say, nothing: the
+/// resolve will.
+fn instead(
+    engine: &Engine,
+    plan: &Plan,
+    resolver: &str,
+    image: &str,
+    cache: &Path,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let pins = resolve::exact_pins(plan);
+    if pins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = serde_json::to_string(&pins)?;
+    let key = hex(&Sha256::digest(format!("{image}\n{text}")));
+    let cached = cache.join("lock").join(format!("{key}.wheels.json"));
+    let known = fs_err::read_to_string(&cached).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let answer: BTreeMap<String, String> = match known {
+        Some(answer) => answer,
+        None => {
+            let folder = tempfile::Builder::new().prefix("repro-wheels-").tempdir().context("no temporary folder")?;
+            fs_err::write(folder.path().join("pins.json"), &text)?;
+            fs_err::write(folder.path().join("wheels.py"), WHEELS)?;
+            fs_err::write(folder.path().join("fetch_sdist.py"), crate::source::SDIST_SCRIPT)?;
+            let program = ["python3", "-B", &format!("{FOLDER}/wheels.py"), &format!("{FOLDER}/pins.json")];
+            let said = engine.capture(&RunRequest {
+                image: resolver.to_owned(),
+                name: "wheels".to_owned(),
+                command: Some(program.map(str::to_owned).to_vec()),
+                mounts: vec![Mount::Bind {
+                    source: folder.path().to_owned(),
+                    target: FOLDER.to_owned(),
+                    read_only: true,
+                }],
+                timeout: Some(LIMIT),
+                ..RunRequest::default()
+            })?;
+            let Some(answer) = said.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()) else {
+                return Ok(Vec::new());
+            };
+            files::write_atomically(&cached, serde_json::to_string(&answer)?.as_bytes())?;
+            answer
+        }
+    };
+    Ok(answer.into_iter().collect())
 }
 
 /// The base with uv in it, built once per base.

@@ -76,8 +76,20 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         text.push_str(error);
     }
     let evidence = probe.evidence(&smoke.own_modules);
-    let files: Vec<(String, Option<u64>)> =
-        outcome.changed.iter().filter(|c| c.kind != ChangeKind::Deleted).map(|c| (c.path.clone(), c.size)).collect();
+    // A file that lies ready for the program is no work of it.
+    let made = engine
+        .inspect(&smoke.image)?
+        .map(|image| repro_generator::render::made_before(&image.command, &image.workdir))
+        .unwrap_or_default();
+    let is_made = |path: &str| {
+        made.iter().any(|made| path.strip_prefix(made.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    };
+    let files: Vec<(String, Option<u64>)> = outcome
+        .changed
+        .iter()
+        .filter(|change| change.kind != ChangeKind::Deleted && !is_made(&change.path))
+        .map(|change| (change.path.clone(), change.size))
+        .collect();
     let observation = Observation {
         exit_code: Some(outcome.exit_code),
         timed_out: outcome.timed_out,

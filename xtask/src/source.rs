@@ -1,7 +1,7 @@
 //! Where a repository comes from, and getting it onto the disk.
 //!
 //! In: what a user typed (`USER/REPO[@REV]`, a URL, `--source …`). Out: a [`Source`], which says what it is, from when,
-//! and where its files lie, with the files read into a tree. Nothing of the repository is executed on the host, nobody
+//! and where its files lie, with the files read into a tree and the facts that they tell. Nothing of the repository is executed on the host, nobody
 //! is asked for a password, and a server that does not answer is told apart from a repository that is not there.
 
 mod pypi;
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use repro_inspect::{Evidence, Finding, Tree};
+use repro_inspect::{Evidence, Facts, Finding, Tree};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
@@ -93,8 +93,8 @@ pub(crate) struct Submodule {
 pub(crate) struct Obtained {
     pub(crate) source: Source,
     pub(crate) tree: Tree,
-    /// What is odd about the files themselves.
-    pub(crate) findings: Vec<Finding>,
+    /// What the files tell; what is odd about the files themselves is among the findings.
+    pub(crate) facts: Facts,
 }
 
 /// What obtaining a source may use.
@@ -221,7 +221,7 @@ fn obtain_git(
     // For the next run without a server. Names that git does not take as a reference are not worth failing for.
     let _ = git::remember(&git_dir, &revision_name(revision), &hash);
     let root = work_tree(&git_dir, &hash, means, url)?;
-    let reading = read(&root)?;
+    let read = read(&root)?;
     let source = Source {
         kind: SourceKind::Git,
         location: url.to_owned(),
@@ -230,14 +230,14 @@ fn obtain_git(
         upstream: request.upstream.clone(),
         commit: Some(hash),
         committed: Some(date),
-        submodules: submodules(&reading.tree, &root),
-        lfs: uses_lfs(&reading.tree),
+        submodules: submodules(&read.tree, &root),
+        lfs: uses_lfs(&read.tree),
         root,
         git_dir: Some(git_dir),
         sdist: None,
         subfolder: resolved.subfolder,
     };
-    finish(source, reading, url)
+    finish(source, read, url)
 }
 
 /// What a revision turned out to be.
@@ -424,7 +424,7 @@ fn obtain_folder(
     let is_bare = !is_checkout && ["HEAD", "objects", "refs"].iter().all(|name| root.join(name).exists());
     let mut git_dir = None;
     let mut root = root;
-    let (head, reading);
+    let (head, both);
     if is_bare {
         let revision = wanted.unwrap_or("HEAD");
         let found = git::commit(&root, revision).map_err(|error| from_git(error, &shown))?;
@@ -441,19 +441,19 @@ fn obtain_folder(
         let files = work_tree(&root, &hash, means, &shown)?;
         git_dir = Some(std::mem::replace(&mut root, files));
         head = Ok(Some((hash, date)));
-        reading = read(&root)?;
+        both = read(&root)?;
     } else if is_checkout {
         // The process answers while the files are read.
-        let both = std::thread::scope(|scope| {
+        let (asked, files) = std::thread::scope(|scope| {
             let head = scope.spawn(|| git::head(&root));
-            let reading = read(&root);
-            (head.join(), reading)
+            let files = read(&root);
+            (head.join(), files)
         });
-        head = both.0.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        reading = both.1?;
+        head = asked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        both = files?;
     } else {
         head = Ok(None);
-        reading = read(&root)?;
+        both = read(&root)?;
     }
     let mut findings = Vec::new();
     let head = match head {
@@ -490,16 +490,16 @@ fn obtain_folder(
         repo: request.repo.clone(),
         upstream: request.upstream.clone(),
         commit,
-        committed: committed.or_else(|| reading.newest.and_then(day)),
-        submodules: submodules(&reading.tree, &root),
-        lfs: uses_lfs(&reading.tree),
+        committed: committed.or_else(|| both.newest.and_then(day)),
+        submodules: submodules(&both.tree, &root),
+        lfs: uses_lfs(&both.tree),
         root,
         git_dir,
         sdist: None,
         subfolder: None,
     };
-    let mut obtained = finish(source, reading, &shown)?;
-    obtained.findings.splice(0..0, findings);
+    let mut obtained = finish(source, both, &shown)?;
+    obtained.facts.findings.append(&mut findings);
     Ok(obtained)
 }
 
@@ -510,7 +510,7 @@ fn obtain_sdist(
     means: &Means<'_>,
 ) -> Result<Obtained, SourceError> {
     let (sdist, root) = pypi::obtain(name, version, means)?;
-    let reading = read(&root)?;
+    let read = read(&root)?;
     let location = format!("pypi:{}=={}", sdist.name, sdist.version);
     let source = Source {
         kind: SourceKind::Pypi,
@@ -519,7 +519,7 @@ fn obtain_sdist(
         repo: request.repo.clone(),
         upstream: request.upstream.clone(),
         commit: None,
-        committed: sdist.uploaded.clone().or_else(|| reading.newest.and_then(day)),
+        committed: sdist.uploaded.clone().or_else(|| read.newest.and_then(day)),
         submodules: Vec::new(),
         lfs: false,
         root,
@@ -527,18 +527,29 @@ fn obtain_sdist(
         sdist: Some(sdist),
         subfolder: None,
     };
-    finish(source, reading, &location)
+    finish(source, read, &location)
 }
 
-fn read(root: &Path) -> Result<Reading, SourceError> {
-    read_tree::read_tree(root).map_err(|error| io_error(&root.display().to_string(), &error))
+/// The files of a folder, and what they tell.
+struct Files {
+    tree: Tree,
+    facts: Facts,
+    newest: Option<SystemTime>,
 }
 
-fn finish(source: Source, reading: Reading, name: &str) -> Result<Obtained, SourceError> {
-    if reading.tree.is_empty() {
+fn read(root: &Path) -> Result<Files, SourceError> {
+    let Reading { tree, findings, newest } =
+        read_tree::read_tree(root).map_err(|error| io_error(&root.display().to_string(), &error))?;
+    let mut facts = repro_inspect::inspect(&tree);
+    facts.findings.extend(findings);
+    Ok(Files { tree, facts, newest })
+}
+
+fn finish(source: Source, files: Files, name: &str) -> Result<Obtained, SourceError> {
+    if files.tree.is_empty() {
         return Err(SourceError::EmptyFolder { path: name.to_owned() });
     }
-    Ok(Obtained { source, tree: reading.tree, findings: reading.findings })
+    Ok(Obtained { source, tree: files.tree, facts: files.facts })
 }
 
 fn submodules(tree: &Tree, root: &Path) -> Vec<Submodule> {

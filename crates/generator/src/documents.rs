@@ -182,11 +182,31 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Foreign text in Markdown prose must not open tags or tables.
+/// Foreign text in Markdown prose must not open tags. Between backticks it opens none, and an entity would be shown as it
+/// is written.
 fn code_safe(text: &str) -> String {
-    text.replace('<', "&lt;").replace('|', "\\|")
+    let is_balanced = text.matches('`').count().is_multiple_of(2);
+    let parts = text.split('`').enumerate();
+    let safe = parts.map(|(at, part)| if is_balanced && at % 2 == 1 { part.to_owned() } else { part.replace('<', "&lt;") });
+    safe.collect::<Vec<_>>().join("`")
 }
 
+/// As [`code_safe`], in a table: a bar ends a cell even between backticks.
 fn cell(text: &str) -> String {
-    code_safe(&one_line(text))
+    code_safe(&one_line(text)).replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_opens_no_tag_and_stays_as_it_is_between_backticks() {
+        let check = |text: &str, prose: &str, table: &str| {
+            assert_eq!((code_safe(text).as_str(), cell(text).as_str()), (prose, table));
+        };
+        check("`<path>` by <b>", "`<path>` by &lt;b>", "`<path>` by &lt;b>");
+        check("a ` <b>", "a ` &lt;b>", "a ` &lt;b>");
+        check("`a|b` | c", "`a|b` | c", "`a\\|b` \\| c");
+    }
 }

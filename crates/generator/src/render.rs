@@ -333,6 +333,31 @@ pub fn command_words(main: &Main) -> Vec<String> {
     vec!["sh".to_owned(), "-c".to_owned(), script.join(" && ")]
 }
 
+/// The files that an image's own command makes before its program starts, as absolute paths: what [`command_words`] has put
+/// before it copies, moves or writes by redirection. They are no work of the program.
+pub fn made_before(command: &[String], workdir: &str) -> Vec<String> {
+    let [shell, flag, script] = command else { return Vec::new() };
+    if shell != "sh" || flag != "-c" {
+        return Vec::new();
+    }
+    let mut lines: Vec<&str> = script.split(" && ").collect();
+    lines.pop();
+    let mut made = Vec::new();
+    for line in lines {
+        let Some(words) = shlex::split(line) else { continue };
+        let target = match words.iter().position(|word| word == ">" || word == ">>") {
+            Some(at) => words.get(at + 1),
+            None if words.first().is_some_and(|word| matches!(word.as_str(), "cp" | "mv" | "ln" | "touch")) => words.last(),
+            None => None,
+        };
+        if let Some(target) = target {
+            let target = target.strip_prefix("./").unwrap_or(target).trim_end_matches('/');
+            made.push(if target.starts_with('/') { target.to_owned() } else { format!("{workdir}/{target}") });
+        }
+    }
+    made
+}
+
 /// The lines of `requirements.lock` that one `pip install` takes: the lock, or what is to be resolved where there is none.
 pub fn lock_lines(plan: &Plan) -> Vec<String> {
     let late: Vec<&str> = plan.pip.unisolated.iter().map(|u| u.value.as_str()).collect();
@@ -459,6 +484,19 @@ mod tests {
         assert_eq!(command_words(&main), ["sh", "-c", "python demo.py < in.txt"]);
         main.command.setup = vec!["mkdir -p out".to_owned()];
         assert_eq!(command_words(&main), ["sh", "-c", "mkdir -p out && python demo.py < in.txt"]);
+    }
+
+    #[test]
+    fn what_is_made_before_the_program_starts_is_known() {
+        let mut main = testing::plan().main.expect("a main command");
+        main.command.setup = vec![
+            "mkdir -p 'a b'".to_owned(),
+            "cp /workspace/run/portrait.jpg 'a b/me.jpg'".to_owned(),
+            "printf '%s\\n' hello > stdin.txt".to_owned(),
+        ];
+        assert_eq!(made_before(&command_words(&main), "/w"), ["/w/a b/me.jpg", "/w/stdin.txt"]);
+        main.command.setup.clear();
+        assert_eq!(made_before(&command_words(&main), "/w"), [""; 0]);
     }
 
     #[test]

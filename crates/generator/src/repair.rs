@@ -14,6 +14,7 @@ use crate::edit::{self, Applied, describe};
 use crate::names::requirement_name;
 use crate::plan::{Lock, Plan, Reason};
 use crate::planner::{about, context, promote};
+use crate::resolve;
 use crate::verdict::Verdict;
 
 /// What the runner is to do.
@@ -45,6 +46,11 @@ pub enum End {
 pub enum Outcome {
     Locked {
         lock: Lock,
+        seconds: f64,
+    },
+    /// Pinned releases have no wheel for the interpreter of the base: `(name, version to take instead)`.
+    NoWheel {
+        instead: Vec<(String, String)>,
         seconds: f64,
     },
     Built {
@@ -163,6 +169,25 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             state.plan.lock = Some(lock);
             state.stage = Stage::Build;
             (state, Action::Build)
+        }
+        Outcome::NoWheel { instead, seconds } => {
+            state.seconds += seconds;
+            let mut changed = false;
+            for (name, version) in instead {
+                let python = &state.plan.python.version;
+                let why = format!("the pinned release has no wheel for Python {python}, {version} is the oldest later one that has");
+                for (old, new) in resolve::repin(&mut state.plan, &name, &version, &Reason::said(&why)) {
+                    changed = true;
+                    let (old, new) = (Some(old), Some(new));
+                    state.fixes.push(FixApplied { action: "pip_pin".to_owned(), reason: why.clone(), old, new });
+                }
+            }
+            if changed {
+                state.seen.insert(fingerprint(&state.plan));
+                return (state, Action::Lock);
+            }
+            let why = "the resolver asked for other releases than the plan has".to_owned();
+            (state, Action::Stop(End::CouldNotTell(why)))
         }
         Outcome::Built { seconds } => {
             state.seconds += seconds;

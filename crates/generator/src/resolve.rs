@@ -3,7 +3,7 @@
 use repro_core::Environment;
 
 use crate::names::{in_torch_family, requirement_name};
-use crate::plan::{Lock, Plan};
+use crate::plan::{Lock, Plan, Reason};
 
 /// The release of uv that resolves. One release for everybody: the same input gives the same lock.
 pub const UV_VERSION: &str = "0.13.8";
@@ -82,6 +82,41 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
     Input { files, requirements, builders: compile("builders.in", "builders.out") }
 }
 
+/// The requirements that name one exact release: `(name, version)`, in the order of the plan.
+pub fn exact_pins(plan: &Plan) -> Vec<(String, String)> {
+    let is_late = |name: &str| plan.pip.unisolated.iter().any(|u| u.value == name);
+    let mut pins = Vec::new();
+    for wanted in plan.pip.requirements.iter().filter(|w| !is_late(&w.name)) {
+        let Some(version) = exact_version(&wanted.spec) else { continue };
+        if !(plan.on_ngc() && in_torch_family(&wanted.name)) {
+            pins.push((wanted.name.clone(), version.to_owned()));
+        }
+    }
+    pins
+}
+
+/// The version in `name==1.2`, `name[extra]==1.2 ; marker`; `None` for ranges and wildcards.
+fn exact_version(spec: &str) -> Option<&str> {
+    let bare = spec.split(';').next()?.trim();
+    let (_, version) = bare.split_once("==")?;
+    let version = version.trim_start_matches('=').trim();
+    let is_plain = version.starts_with(|c: char| c.is_ascii_digit())
+        && version.chars().all(|c| c.is_ascii_alphanumeric() || ".+!-".contains(c));
+    is_plain.then_some(version)
+}
+
+/// Replaces the version of every exact pin on `name`; gives the old and the new text of each that changed.
+pub fn repin(plan: &mut Plan, name: &str, version: &str, reason: &Reason) -> Vec<(String, String)> {
+    let mut changed = Vec::new();
+    for wanted in plan.pip.requirements.iter_mut().filter(|w| w.name == name) {
+        let Some(old) = exact_version(&wanted.spec).filter(|old| *old != version) else { continue };
+        let new = wanted.spec.replacen(old, version, 1);
+        changed.push((std::mem::replace(&mut wanted.spec, new.clone()), new));
+        wanted.because.push(reason.clone());
+    }
+    changed
+}
+
 /// The lock out of what the resolver wrote.
 ///
 /// `torch_index` is the index for the torch family, where it answered: its builds for CPUs need none of the `nvidia-*`
@@ -130,4 +165,28 @@ fn never(name: &str) -> String {
 
 fn text(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Wanted;
+    use crate::testing;
+
+    #[test]
+    fn an_exact_pin_is_found_and_replaced_whatever_stands_around_it() {
+        let mut plan = testing::plan();
+        let spec = "Numbers[fast] == 1.2.0 ; python_version > '3.6'";
+        plan.pip.requirements = vec![
+            Wanted { name: "numbers".to_owned(), spec: spec.to_owned(), because: vec![] },
+            Wanted { name: "eye".to_owned(), spec: "eye==1.*".to_owned(), because: vec![] },
+            Wanted { name: "ear".to_owned(), spec: "ear>=1".to_owned(), because: vec![] },
+        ];
+        assert_eq!(exact_pins(&plan), [("numbers".to_owned(), "1.2.0".to_owned())]);
+        let changed = repin(&mut plan, "numbers", "1.4", &Reason::said("no wheel"));
+        let new = "Numbers[fast] == 1.4 ; python_version > '3.6'";
+        assert_eq!(changed, [(spec.to_owned(), new.to_owned())]);
+        assert_eq!(plan.pip.requirements[0].spec, new);
+        assert_eq!(repin(&mut plan, "numbers", "1.4", &Reason::said("no wheel")), []);
+    }
 }

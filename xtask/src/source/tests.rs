@@ -134,14 +134,14 @@ fn the_default_branch_is_fetched_pinned_and_read() {
     checkout(&server.path("a/b"));
     let commit = git(&server.path("a/b"), "rev-parse HEAD");
     let cache = Cache::new();
-    let Obtained { source, tree, findings } = cache.get(&server.url("a/b"), None).unwrap();
+    let Obtained { source, tree, facts } = cache.get(&server.url("a/b"), None).unwrap();
     assert_eq!(source.commit.as_deref(), Some(commit.as_str()));
     assert_eq!(source.committed.as_deref(), Some("2021-03-04"));
     assert_eq!((source.user.as_str(), source.repo.as_str(), source.kind), ("a", "b", SourceKind::Git));
     assert_eq!(tree.text("demo.py"), Some("print('one')\n"));
     assert!(source.lfs);
     assert_eq!(tree.get("model.bin").unwrap().content, repro_inspect::Content::LfsPointer);
-    assert_eq!(findings, []);
+    assert_eq!(facts.findings, []);
     assert!(!source.root.join(".git").exists());
     // The same again comes out of the cache.
     assert_eq!(cache.get(&server.url("a/b"), None).unwrap().source, source);
@@ -333,7 +333,7 @@ fn a_checkout_without_a_readable_commit_is_used_with_a_finding() {
     let check = || {
         let obtained = Cache::new().get("a/b", folder.path().to_str()).unwrap();
         assert_eq!(obtained.source.commit, None);
-        assert_eq!(obtained.findings[0].code, "commit-unknown");
+        assert_eq!(obtained.facts.findings.last().map(|finding| finding.code.as_str()), Some("commit-unknown"));
     };
     check();
     fs::remove_dir_all(folder.path().join(".git")).unwrap();
