@@ -18,7 +18,9 @@ pub enum Resolved {
     Lock(Lock),
     /// Pinned releases without a wheel for the base's Python, with the version to take instead.
     NoWheel(Vec<(String, String)>),
-    Refused { log: String },
+    Refused {
+        log: String,
+    },
 }
 
 /// Looks for wheels that fit.

@@ -82,7 +82,8 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         .map(|image| repro_generator::render::made_before(&image.command, &image.workdir))
         .unwrap_or_default();
     let is_made = |path: &str| {
-        made.iter().any(|made| path.strip_prefix(made.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        made.iter()
+            .any(|made| path.strip_prefix(made.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     };
     let files: Vec<(String, Option<u64>)> = outcome
         .changed
@@ -99,6 +100,7 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         files: files.clone(),
         expect: smoke.expect.clone(),
         trivial: verdict::is_trivial(&smoke.command),
+        unwatched: evidence.processes == 0,
         server: None,
     };
     let verdict = verdict::judge(&observation);

@@ -187,7 +187,8 @@ fn one_line(text: &str) -> String {
 fn code_safe(text: &str) -> String {
     let is_balanced = text.matches('`').count().is_multiple_of(2);
     let parts = text.split('`').enumerate();
-    let safe = parts.map(|(at, part)| if is_balanced && at % 2 == 1 { part.to_owned() } else { part.replace('<', "&lt;") });
+    let safe =
+        parts.map(|(at, part)| if is_balanced && at % 2 == 1 { part.to_owned() } else { part.replace('<', "&lt;") });
     safe.collect::<Vec<_>>().join("`")
 }
 

@@ -347,7 +347,9 @@ pub fn made_before(command: &[String], workdir: &str) -> Vec<String> {
         let Some(words) = shlex::split(line) else { continue };
         let target = match words.iter().position(|word| word == ">" || word == ">>") {
             Some(at) => words.get(at + 1),
-            None if words.first().is_some_and(|word| matches!(word.as_str(), "cp" | "mv" | "ln" | "touch")) => words.last(),
+            None if words.first().is_some_and(|word| matches!(word.as_str(), "cp" | "mv" | "ln" | "touch")) => {
+                words.last()
+            }
             None => None,
         };
         if let Some(target) = target {

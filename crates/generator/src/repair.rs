@@ -175,7 +175,9 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             let mut changed = false;
             for (name, version) in instead {
                 let python = &state.plan.python.version;
-                let why = format!("the pinned release has no wheel for Python {python}, {version} is the oldest later one that has");
+                let why = format!(
+                    "the pinned release has no wheel for Python {python}, {version} is the oldest later one that has"
+                );
                 for (old, new) in resolve::repin(&mut state.plan, &name, &version, &Reason::said(&why)) {
                     changed = true;
                     let (old, new) = (Some(old), Some(new));

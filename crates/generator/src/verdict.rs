@@ -217,6 +217,8 @@ pub struct Observation {
     pub expect: Vec<String>,
     /// The command can do no more than show that the program starts: see [`is_trivial`].
     pub trivial: bool,
+    /// The probe was mounted and no Python process left a record: nobody can tell what was imported or called.
+    pub unwatched: bool,
     /// Set for a server, which is stopped after it was asked something: exit code and time-out then say nothing.
     pub server: Option<Server>,
 }
@@ -300,6 +302,11 @@ pub fn judge(seen: &Observation) -> Verdict {
     }
     if seen.server.is_some() {
         return refuse(verdict, "the server answers, but no model was called".to_owned());
+    }
+    if seen.unwatched && verdict.expected_output.is_none() {
+        let reason = "no Python process left a record, so that nobody can tell whether a model was called; `expect` in \
+                      repro.toml can say what its output must show";
+        return refuse(verdict, reason.to_owned());
     }
     let artefact = seen.files.iter().find(|(path, size)| is_artefact(path) && size.is_some_and(|bytes| bytes > 0));
     let (proof, reason) = if let Some(text) = &verdict.expected_output {
@@ -733,6 +740,14 @@ mod tests {
         check(&seen, Level::Inferred, None);
         let seen = Observation { expect: vec!["(".to_owned()], ..ended("cat\n", torch(1)) };
         check(&seen, Level::Inferred, None);
+    }
+
+    #[test]
+    fn without_a_record_only_an_expected_output_counts() {
+        let base = Observation { unwatched: true, ..ended("score 0.9", Evidence::default()) };
+        assert!(!judge(&base).success);
+        let expect = vec!["score [0-9.]+".to_owned()];
+        check(&Observation { expect, ..base }, Level::Ran, Some(Proof::Expect));
     }
 
     #[test]

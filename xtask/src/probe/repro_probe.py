@@ -183,7 +183,7 @@ class Probe(object):
                     "by": self.importers.get(package),
                 }
         if self.handlers is not None:
-            self.handlers[1]()
+            quiet(self.handlers[1])
         error = getattr(sys, "last_type", None) if finished else None
         exception = None
         if error is not None:

@@ -278,8 +278,11 @@ def hide_frames():
 
 def torch_size(module):
     torch = sys.modules["torch"]
-    # What a program has hooked into tensor functions does not hear of ours.
-    with torch._C.DisableTorchFunction():
+    # What a program has hooked into tensor functions does not hear of ours. Before torch 1.5 there are no such hooks.
+    unheard = getattr(torch._C, "DisableTorchFunction", None)
+    if unheard is None:
+        return torch_parameters(torch, module)
+    with unheard():
         return torch_parameters(torch, module)
 
 
@@ -883,5 +886,7 @@ def at_write():
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     count = PROBE.counters.get("torch")
-    if count is not None and cuda is not None and cuda.is_initialized():
+    # Before torch 1.3 nobody can ask; memory on a GPU is then not told.
+    initialized = getattr(cuda, "is_initialized", None)
+    if count is not None and initialized is not None and initialized():
         count.peak = max(cuda.max_memory_allocated(device) for device in range(cuda.device_count()))
