@@ -107,38 +107,42 @@ fn instead(
     if pins.is_empty() {
         return Ok(Vec::new());
     }
-    let text = serde_json::to_string(&pins)?;
-    let key = hex(&Sha256::digest(format!("{image}\n{text}")));
+    let key = hex(&Sha256::digest(format!("{image}\n{pins:?}")));
     let cached = cache.join("lock").join(format!("{key}.wheels.json"));
     let known = fs_err::read_to_string(&cached).ok().and_then(|text| serde_json::from_str(&text).ok());
-    let answer: BTreeMap<String, String> = match known {
-        Some(answer) => answer,
-        None => {
-            let folder = tempfile::Builder::new().prefix("repro-wheels-").tempdir().context("no temporary folder")?;
-            fs_err::write(folder.path().join("pins.json"), &text)?;
-            fs_err::write(folder.path().join("wheels.py"), WHEELS)?;
-            fs_err::write(folder.path().join("fetch_sdist.py"), crate::source::SDIST_SCRIPT)?;
-            let program = ["python3", "-B", &format!("{FOLDER}/wheels.py"), &format!("{FOLDER}/pins.json")];
-            let said = engine.capture(&RunRequest {
-                image: resolver.to_owned(),
-                name: "wheels".to_owned(),
-                command: Some(program.map(str::to_owned).to_vec()),
-                mounts: vec![Mount::Bind {
-                    source: folder.path().to_owned(),
-                    target: FOLDER.to_owned(),
-                    read_only: true,
-                }],
-                timeout: Some(LIMIT),
-                ..RunRequest::default()
-            })?;
-            let Some(answer) = said.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()) else {
-                return Ok(Vec::new());
-            };
-            files::write_atomically(&cached, serde_json::to_string(&answer)?.as_bytes())?;
-            answer
-        }
-    };
-    Ok(answer.into_iter().collect())
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let Some(answer) = look_for_wheels(engine, resolver, &pins)? else { return Ok(Vec::new()) };
+    files::write_atomically(&cached, serde_json::to_string(&answer)?.as_bytes())?;
+    Ok(answer)
+}
+
+/// Asks the index, from inside a container; `None` where it does not say.
+fn look_for_wheels(
+    engine: &Engine,
+    image: &str,
+    pins: &[(String, String)],
+) -> anyhow::Result<Option<Vec<(String, String)>>> {
+    let folder = tempfile::Builder::new().prefix("repro-wheels-").tempdir().context("no temporary folder")?;
+    let input = serde_json::to_string(pins)?;
+    for (name, text) in
+        [("pins.json", input.as_str()), ("wheels.py", WHEELS), ("fetch_sdist.py", crate::source::SDIST_SCRIPT)]
+    {
+        fs_err::write(folder.path().join(name), text)?;
+    }
+    let program = ["python3", "-B", &format!("{FOLDER}/wheels.py"), &format!("{FOLDER}/pins.json")];
+    let said = engine.capture(&RunRequest {
+        image: image.to_owned(),
+        name: "wheels".to_owned(),
+        command: Some(program.map(str::to_owned).to_vec()),
+        mounts: vec![Mount::Bind { source: folder.path().to_owned(), target: FOLDER.to_owned(), read_only: true }],
+        timeout: Some(LIMIT),
+        ..RunRequest::default()
+    })?;
+    let answer: Option<BTreeMap<String, String>> =
+        said.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    Ok(answer.map(|answer| answer.into_iter().collect()))
 }
 
 /// The base with uv in it, built once per base.
@@ -209,4 +213,28 @@ fn key(input: &Input, image: &str) -> String {
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_without_a_wheel_gives_way_to_the_oldest_release_that_has_one() {
+        let image = "python:3.11-slim-bookworm";
+        let engine = match Engine::detect(None) {
+            Ok(engine) if engine.image_exists(image).unwrap_or(false) => engine,
+            other => {
+                let reason = other.err().map_or_else(|| format!("no image {image}"), |error| error.to_string());
+                assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine was promised: {reason}");
+                anstream::eprintln!("skipped: {reason}");
+                return;
+            }
+        };
+        let pin = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        // The first has wheels for older Pythons only, the second no wheel at all, the third one for any Python.
+        let pins = [pin("numpy", "1.19.5"), pin("antlr4-python3-runtime", "4.9.3"), pin("six", "1.15.0")];
+        let answer = look_for_wheels(&engine, image, &pins).unwrap();
+        assert_eq!(answer, Some(vec![pin("numpy", "1.23.2")]));
+    }
 }

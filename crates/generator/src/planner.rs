@@ -99,6 +99,10 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
             plan.run_flags.push(Because::new(flag.to_owned(), reason.clone()));
         }
     }
+    // On NVIDIA's image the host's own shared memory is used.
+    if let Some(flag) = facts.stated.run_flags.first().filter(|_| !on_ngc) {
+        plan.run_flags.push(Because::new(flag.value.clone(), Reason::seen("upstream's compose file", &flag.evidence)));
+    }
     preventive(&mut plan, best, knowledge);
     started_programs(&mut plan, best, knowledge);
     preparing_programs(&mut plan, knowledge);

@@ -592,6 +592,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_that_gives_way_is_recorded_and_costs_no_attempt() {
+        let instead = vec![("eye".to_owned(), "2".to_owned())];
+        let no_wheel = Outcome::NoWheel { instead, seconds: 1.0 };
+        let (state, actions) = play(vec![no_wheel.clone(), locked(), built(), ran(true, "")]);
+        assert_eq!(actions, [Action::Lock, Action::Lock, Action::Build, Action::Run, Action::Stop(End::Proved)]);
+        assert_eq!(state.plan.pip.requirements[0].spec, "eye==2");
+        assert_eq!((state.attempts.len(), state.fixes[0].old.as_deref()), (1, Some("eye==1")));
+        // Who says it again gets no third resolve.
+        let (_, actions) = play(vec![no_wheel.clone(), no_wheel]);
+        assert!(matches!(actions.last(), Some(Action::Stop(End::CouldNotTell(_)))), "{actions:?}");
+    }
+
+    #[test]
     fn the_same_failure_twice_is_not_repaired_twice() {
         let log = "ImportError: libeye.so.1: cannot open shared object file";
         let (state, actions) = play(vec![locked(), built(), ran(false, log), built(), ran(false, log)]);

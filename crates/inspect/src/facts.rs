@@ -207,6 +207,8 @@ pub struct Stated {
     pub torch: Vec<StatedValue>,
     /// Base images of shipped Dockerfiles.
     pub base_images: Vec<StatedValue>,
+    /// Options of `docker run` that shipped compose files stand for: `--shm-size=8g`.
+    pub run_flags: Vec<StatedValue>,
     /// Index URLs (`--index-url`, `--extra-index-url`, `-f`) of requirements files and install lines.
     pub indexes: Vec<StatedValue>,
     /// Environment variables that install or run lines set (`TORCH_CUDA_ARCH_LIST=…`).

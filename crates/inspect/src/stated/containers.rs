@@ -1,4 +1,4 @@
-//! Dockerfiles and `cog.yaml` that upstream ships in, hints out.
+//! Dockerfiles, compose files and `cog.yaml` that upstream ships in, hints out.
 //!
 //! They are often broken or made for something else, so what they say is weak, but for the Python version of the one
 //! at the root.
@@ -26,6 +26,11 @@ pub(super) fn read(notes: &mut Notes<'_>) {
     for path in paths.into_iter().take(6) {
         if let Some(text) = notes.tree.text(path) {
             dockerfile(notes, path, text);
+        }
+    }
+    for name in ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"] {
+        if let Some(text) = notes.tree.text(name) {
+            compose(notes, name, text);
         }
     }
     if let Some(text) = notes.tree.text("cog.yaml") {
@@ -195,6 +200,42 @@ fn base(notes: &mut Notes<'_>, image: &str, root: bool, evidence: &Evidence) {
 fn version_of(text: &str) -> Option<Version> {
     let mut parts = text.split('.').map(str::parse::<u32>);
     Some(Version { major: parts.next()?.ok()?, minor: parts.next()?.ok()?, patch: parts.next().and_then(Result::ok) })
+}
+
+/// The part of a compose file that says how its containers run.
+/// <https://docs.docker.com/reference/compose-file/services/>
+#[derive(Deserialize)]
+struct Compose {
+    #[serde(default)]
+    services: BTreeMap<String, Service>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    image: Option<String>,
+    shm_size: Option<Text>,
+}
+
+/// Shared memory is what a compose file knows and a Dockerfile cannot say. Its environment, volumes, ports and
+/// privileges belong to somebody's deployment.
+fn compose(notes: &mut Notes<'_>, path: &str, text: &str) {
+    let Ok(Compose { services }) = conda::yaml::<Compose>(text) else { return };
+    let place = |needle: &str| {
+        let found = text.lines().enumerate().find(|(_, line)| line.contains(needle));
+        found.map_or_else(|| Evidence::new(path, 0, needle), |(index, line)| Evidence::new(path, index + 1, line))
+    };
+    for service in services.values() {
+        if let Some(image) = service.image.as_deref().filter(|image| !image.contains('$')) {
+            base(notes, image, false, &place(image));
+        }
+        if let Some(size) = service.shm_size.as_ref().map(Text::text) {
+            let is_size = size.starts_with(|c: char| c.is_ascii_digit())
+                && size.chars().all(|c| c.is_ascii_digit() || matches!(c.to_ascii_lowercase(), 'k' | 'm' | 'g' | 'b'));
+            if is_size {
+                add(&mut notes.stated.run_flags, &format!("--shm-size={size}"), Strength::Weak, &place("shm_size"));
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]

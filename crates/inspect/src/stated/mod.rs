@@ -388,6 +388,17 @@ mod tests {
     }
 
     #[test]
+    fn compose_files_tell_of_shared_memory() {
+        let compose = "services:\n  app:\n    image: pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime\n    shm_size: '8gb'\n    \
+                       ipc: host\n    command: [python, x.py]\n  db:\n    image: ${DB}\n    shm_size: $(reboot)\n";
+        let (stated, ..) = read(&[("docker-compose.yml", compose)]);
+        let flags: Vec<_> = stated.run_flags.iter().map(|f| (f.value.as_str(), f.evidence.line)).collect();
+        assert_eq!(flags, [("--shm-size=8gb", 4)]);
+        assert_eq!(stated.torch.first().map(|t| t.value.as_str()), Some("==2.1.0"));
+        assert_eq!(stated.base_images.len(), 1);
+    }
+
+    #[test]
     fn dockerfiles_are_hints() {
         let files = [(
             "Dockerfile",
