@@ -132,6 +132,9 @@ fn plan_source(source: &source::Source) -> Source {
 /// Compiling extensions takes long; for ever is too long.
 pub const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
+/// Free bytes without which no build is begun: a Python, its libraries and what their installation throws away.
+const BUILD_ROOM: u64 = 2_000_000_000;
+
 /// How the cycle is to be run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -368,6 +371,7 @@ impl Cycle<'_> {
 
     fn build(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
         let log = self.logs.join(format!("attempt-{}-build.log", self.attempt));
+        self.engine.require_free(BUILD_ROOM)?;
         let mut request = BuildRequest {
             context: self.work.clone(),
             dockerfile: self.work.join("Dockerfile"),
@@ -430,6 +434,7 @@ impl Cycle<'_> {
             timeout: self.options.timeout,
             platform: Some(plan.platform.clone()),
             volumes: documents::volumes(plan, self.environment.as_ref()),
+            cache: Some(self.project.cache()),
         };
         let ran = smoke::run(self.engine, &request, &log)?;
         self.run_seconds = ran.seconds;
