@@ -18,6 +18,7 @@ use crate::bases;
 use crate::engine::{BuildRequest, BuildResult, Engine};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
+use crate::replay::Replay;
 use crate::{engine, environment, files, interrupt, lock, report, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
@@ -236,6 +237,10 @@ pub fn reproduce(
         run_log: None,
         stand_in,
         attempt: 1,
+        replay: Replay::open(
+            project.cache().join("failures").join(format!("{repo}.json")),
+            !options.no_cache && !keep && options.stop_after.is_none(),
+        ),
     };
     cycle.run(plan)
 }
@@ -260,6 +265,8 @@ struct Cycle<'a> {
     /// Did a local clone stand in for upstream?
     stand_in: bool,
     attempt: usize,
+    /// How attempts failed on the way to an earlier proof.
+    replay: Replay,
 }
 
 impl Cycle<'_> {
@@ -280,13 +287,34 @@ impl Cycle<'_> {
                     if self.options.stop_after == Some(StopAfter::Dockerfile) {
                         return self.finish(&state, End::Stopped("stopped after the Dockerfile, as asked".to_owned()));
                     }
-                    self.build(&state.plan)?
+                    let key = self.attempt_key(&state.plan)?;
+                    // The last attempt that is left is made, so that its end is one that was seen.
+                    let is_last = self.attempt >= self.options.max_attempts;
+                    if let Some(known) = if is_last { None } else { self.replay.build(&key) } {
+                        report::status("Known", "this attempt failed before (`--no-cache` repeats it)");
+                        known
+                    } else {
+                        let outcome = self.build(&state.plan)?;
+                        self.replay.note(&key, &outcome);
+                        outcome
+                    }
                 }
                 Action::Run if self.options.stop_after == Some(StopAfter::Build) => {
                     return self.finish(&state, End::Stopped("stopped after the build, as asked".to_owned()));
                 }
-                Action::Run => self.smoke(&state.plan)?,
-                Action::Stop(end) => return self.finish(&state, end),
+                Action::Run => {
+                    if let Some(known) = self.replay.run() {
+                        known
+                    } else {
+                        let outcome = self.smoke(&state.plan)?;
+                        self.replay.note("", &outcome);
+                        outcome
+                    }
+                }
+                Action::Stop(end) => {
+                    self.replay.end(end == End::Proved)?;
+                    return self.finish(&state, end);
+                }
             };
             (state, action) = repair::next(state, outcome, repro_knowledge::base());
             if state.attempts.len() > attempts {
@@ -367,6 +395,25 @@ impl Cycle<'_> {
             files::write_if_changed(&self.work.join(&path), &bytes)?;
         }
         Ok(())
+    }
+
+    /// A key for everything that the build and the run of a plan depend on; its files are written already.
+    fn attempt_key(&mut self, plan: &Plan) -> anyhow::Result<String> {
+        let base = self.environment(plan)?.image_id;
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        for name in ["Dockerfile", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(samples(plan).iter().map(|name| sample_path(name)))
+        {
+            parts.push(fs_err::read(self.work.join(name)).unwrap_or_default());
+        }
+        let options = self.options;
+        let flags: Vec<&String> = plan.run_flags.iter().map(|flag| &flag.value).collect();
+        let main = plan.main.as_ref().map(|main| (&main.command.line, &main.expect));
+        let asked = (&options.build_args, options.timeout, options.offline);
+        parts.push(format!("{base:?} {:?} {flags:?} {main:?} {asked:?}", plan.platform).into_bytes());
+        Ok(Replay::key(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
     }
 
     fn build(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {

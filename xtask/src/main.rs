@@ -15,6 +15,7 @@ mod probe;
 mod progress;
 mod project;
 mod read_tree;
+mod replay;
 mod report;
 mod setup;
 mod smoke;

@@ -46,6 +46,9 @@ pub struct Args {
     /// Start over instead of going on where an interrupted run stopped
     #[arg(long)]
     fresh: bool,
+    /// Build without the builder's cache, so that every server is asked again
+    #[arg(long)]
+    no_cache: bool,
     /// Print the matrix of jobs for GitHub Actions instead of verifying
     #[arg(long)]
     matrix: bool,
@@ -140,7 +143,13 @@ fn verify(all: &[Stored], project: &Project, args: &Args) -> anyhow::Result<Vec<
                     Row { detail: format!("{} (at {when}, before an interruption)", row.detail), ..row.clone() }
                 }
                 (None, Some(Ok(engine))) => {
-                    let row = one::verify(engine, stored, project, Duration::from_secs(args.timeout))?;
+                    let means = one::Means {
+                        engine,
+                        project,
+                        timeout: Duration::from_secs(args.timeout),
+                        no_cache: args.no_cache,
+                    };
+                    let row = one::verify(stored, &means)?;
                     report::status("Verified", format!("{}: {} {}", row.repo, row.status.words(), row.detail));
                     kept.keep(&row)?;
                     row

@@ -22,6 +22,16 @@ pub const TAG_START: &str = "repro-verify-";
 /// Room beside the image itself: what a build downloads and throws away again.
 const ROOM_BYTES: u64 = 1_000_000_000;
 
+/// With what it is done.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    pub engine: &'a Engine,
+    pub project: &'a Project,
+    /// How long each main command may run.
+    pub timeout: Duration,
+    pub no_cache: bool,
+}
+
 /// The row of a repository before anything is known.
 pub fn row(stored: &Stored) -> Row {
     Row {
@@ -50,10 +60,10 @@ pub fn without_engine(stored: &Stored) -> Option<Row> {
 }
 
 /// Rebuilds and reruns. The only error is an interruption.
-pub fn verify(engine: &Engine, stored: &Stored, project: &Project, timeout: Duration) -> anyhow::Result<Row> {
+pub fn verify(stored: &Stored, means: &Means<'_>) -> anyhow::Result<Row> {
     let mut row = row(stored);
     let Ok(receipt) = &stored.receipt else { return Ok(without_engine(stored).unwrap_or(row)) };
-    let tried = attempt(engine, stored, receipt, project, timeout, &mut row);
+    let tried = attempt(stored, receipt, means, &mut row);
     if interrupt::requested() {
         anyhow::bail!(Failure::Interrupted);
     }
@@ -62,19 +72,13 @@ pub fn verify(engine: &Engine, stored: &Stored, project: &Project, timeout: Dura
         row.detail = first_line(&format!("{error:#}"));
     }
     // What is committed or shown elsewhere names no path of this machine.
-    row.detail = row.detail.replace(&format!("{}/", project.root.display()), "");
+    row.detail = row.detail.replace(&format!("{}/", means.project.root.display()), "");
     row.at = jiff::Timestamp::now().as_second();
     Ok(row)
 }
 
-fn attempt(
-    engine: &Engine,
-    stored: &Stored,
-    receipt: &Receipt,
-    project: &Project,
-    timeout: Duration,
-    row: &mut Row,
-) -> anyhow::Result<()> {
+fn attempt(stored: &Stored, receipt: &Receipt, means: &Means<'_>, row: &mut Row) -> anyhow::Result<()> {
+    let Means { engine, project, timeout, no_cache } = *means;
     if receipt.needs_gpu
         && let Err(why) = engine.gpus()
     {
@@ -101,6 +105,7 @@ fn attempt(
         labels: vec![image.label.clone()],
         platform: platform.clone(),
         timeout: Some(cycle::BUILD_LIMIT),
+        no_cache,
         ..BuildRequest::default()
     };
     if stored.folder.join("source.git").is_dir() {
