@@ -127,6 +127,9 @@ fn verify(all: &[Stored], project: &Project, args: &Args) -> anyhow::Result<Vec<
         let engine = Engine::detect(args.engine.as_deref())
             .map_err(anyhow::Error::from)
             .and_then(|engine| one::remove_leftovers(&engine).map(|()| engine));
+        if interrupt::requested() {
+            anyhow::bail!(Failure::Interrupted);
+        }
         Some(engine.inspect_err(|error| report::error(format!("{error:#}"))))
     };
     let next = AtomicUsize::new(0);
