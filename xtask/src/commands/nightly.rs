@@ -40,6 +40,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (part, parts) = args.shard.as_deref().map_or(Ok((1, 1)), parse_shard)?;
     let engine = setup::ensure_engine(None, args.setup)?;
     let begun = jiff::Zoned::now();
+    // As it was when it began: somebody may go on working meanwhile.
+    let commit = commit(&project.root);
     let folder = project.root.join("target/repro/nightly");
     let tables = ["repositories.md", "benchmark.md"].map(|name| folder.join(name));
     for table in &tables {
@@ -63,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !interrupt::requested() {
         let run = Run {
             time: begun.strftime("%R %Z").to_string(),
-            commit: commit(&project.root),
+            commit,
             machine: machine(&engine),
             shard: (parts > 1).then_some(shard),
             steps: &steps.done,
