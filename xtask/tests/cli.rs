@@ -243,3 +243,30 @@ fn workflows_run_nothing_but_this_program_in_words_that_it_understands() {
     }
     assert!(seen >= 4, "{seen}");
 }
+
+#[test]
+fn without_an_engine_nothing_is_timed_and_no_nightly_result_is_written() {
+    let sdist = receipt("a/b", r#","source":"pypi b==1""#);
+    let project = folder(&[
+        ("knowledge/README.md", ""),
+        ("xtask/Cargo.toml", ""),
+        ("repositories/a/b/receipt.json", &sdist),
+        ("repositories/a/git/receipt.json", &receipt("a/git", r#","source":"git https://mirror.example/a/git""#)),
+    ]);
+    let run = |words: &[&str], code: i32, said: &str| {
+        let mut command = xtask();
+        command
+            .current_dir(project.path())
+            .args(words)
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(predicate::str::contains(said));
+    };
+    run(&["bench", "a/b"], 3, "hint: ");
+    run(&["bench", "a/git"], 2, "was not made from a source distribution");
+    run(&["bench", "a/c"], 2, "hint: the repository has to be stored");
+    run(&["nightly"], 3, "hint: ");
+    run(&["nightly", "--shard", "3/2"], 2, "is not I/N");
+    assert!(!project.path().join(".github").exists(), "no result without a run");
+}
