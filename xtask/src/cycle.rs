@@ -18,6 +18,7 @@ use crate::bases;
 use crate::engine::{BuildRequest, BuildResult, Engine};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
+use crate::replay::Replay;
 use crate::{engine, environment, files, interrupt, lock, report, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
@@ -132,6 +133,9 @@ fn plan_source(source: &source::Source) -> Source {
 /// Compiling extensions takes long; for ever is too long.
 pub const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
+/// Free bytes without which no build is begun: a Python, its libraries and what their installation throws away.
+const BUILD_ROOM: u64 = 2_000_000_000;
+
 /// How the cycle is to be run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -233,6 +237,10 @@ pub fn reproduce(
         run_log: None,
         stand_in,
         attempt: 1,
+        replay: Replay::open(
+            project.cache().join("failures").join(format!("{repo}.json")),
+            !options.no_cache && !keep && options.stop_after.is_none(),
+        ),
     };
     cycle.run(plan)
 }
@@ -257,6 +265,8 @@ struct Cycle<'a> {
     /// Did a local clone stand in for upstream?
     stand_in: bool,
     attempt: usize,
+    /// How attempts failed on the way to an earlier proof.
+    replay: Replay,
 }
 
 impl Cycle<'_> {
@@ -277,13 +287,34 @@ impl Cycle<'_> {
                     if self.options.stop_after == Some(StopAfter::Dockerfile) {
                         return self.finish(&state, End::Stopped("stopped after the Dockerfile, as asked".to_owned()));
                     }
-                    self.build(&state.plan)?
+                    let key = self.attempt_key(&state.plan)?;
+                    // The last attempt that is left is made, so that its end is one that was seen.
+                    let is_last = self.attempt >= self.options.max_attempts;
+                    if let Some(known) = if is_last { None } else { self.replay.build(&key) } {
+                        report::status("Known", "this attempt failed before (`--no-cache` repeats it)");
+                        known
+                    } else {
+                        let outcome = self.build(&state.plan)?;
+                        self.replay.note(&key, &outcome);
+                        outcome
+                    }
                 }
                 Action::Run if self.options.stop_after == Some(StopAfter::Build) => {
                     return self.finish(&state, End::Stopped("stopped after the build, as asked".to_owned()));
                 }
-                Action::Run => self.smoke(&state.plan)?,
-                Action::Stop(end) => return self.finish(&state, end),
+                Action::Run => {
+                    if let Some(known) = self.replay.run() {
+                        known
+                    } else {
+                        let outcome = self.smoke(&state.plan)?;
+                        self.replay.note("", &outcome);
+                        outcome
+                    }
+                }
+                Action::Stop(end) => {
+                    self.replay.end(end == End::Proved)?;
+                    return self.finish(&state, end);
+                }
             };
             (state, action) = repair::next(state, outcome, repro_knowledge::base());
             if state.attempts.len() > attempts {
@@ -367,8 +398,28 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// A key for everything that the build and the run of a plan depend on; its files are written already.
+    fn attempt_key(&mut self, plan: &Plan) -> anyhow::Result<String> {
+        let base = self.environment(plan)?.image_id;
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        for name in ["Dockerfile", "requirements.lock", "build-constraints.txt", render::FETCH_SDIST]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(samples(plan).iter().map(|name| sample_path(name)))
+        {
+            parts.push(fs_err::read(self.work.join(name)).unwrap_or_default());
+        }
+        let options = self.options;
+        let flags: Vec<&String> = plan.run_flags.iter().map(|flag| &flag.value).collect();
+        let main = plan.main.as_ref().map(|main| (&main.command.line, &main.expect));
+        let asked = (&options.build_args, options.timeout, options.offline);
+        parts.push(format!("{base:?} {:?} {flags:?} {main:?} {asked:?}", plan.platform).into_bytes());
+        Ok(Replay::key(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+    }
+
     fn build(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
         let log = self.logs.join(format!("attempt-{}-build.log", self.attempt));
+        self.engine.require_free(BUILD_ROOM)?;
         let mut request = BuildRequest {
             context: self.work.clone(),
             dockerfile: self.work.join("Dockerfile"),
@@ -431,6 +482,7 @@ impl Cycle<'_> {
             timeout: self.options.timeout,
             platform: Some(plan.platform.clone()),
             volumes: documents::volumes(plan, self.environment.as_ref()),
+            cache: Some(self.project.cache()),
         };
         let ran = smoke::run(self.engine, &request, &log)?;
         self.run_seconds = ran.seconds;

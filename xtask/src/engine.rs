@@ -11,6 +11,7 @@ mod progress;
 #[cfg(test)]
 mod real;
 mod run;
+mod temporary;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,7 @@ pub use self::{
     build::{BuildFailure, BuildFailureKind, BuildOutcome, BuildRequest, BuildResult},
     progress::BuildProgress,
     run::{ChangeKind, Mount, RunRequest},
+    temporary::Left,
 };
 use crate::interrupt;
 
@@ -333,6 +335,22 @@ impl Engine {
         format!("{versions}, {}{other}", self.builder.describe())
     }
 
+    /// As [`Self::describe`], without naming programs of this machine: for what is kept and shown elsewhere.
+    pub fn describe_without_paths(&self) -> String {
+        Self { build_program: self.program.clone(), ..self.clone() }.describe()
+    }
+
+    /// One call of the engine, without a label, a limit or a log: what a person would type. For comparisons.
+    pub(crate) fn bare(&self, arguments: &[String]) -> duct::Expression {
+        expression(self.program.as_path(), arguments)
+    }
+
+    /// As [`Self::bare`], with the builder that this program uses.
+    pub(crate) fn bare_build(&self, arguments: &[String]) -> duct::Expression {
+        let buildkit = matches!(self.builder, Builder::Buildx | Builder::BuiltIn);
+        expression(self.build_program.as_path(), arguments).env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" })
+    }
+
     /// Is the image on this machine?
     pub fn image_exists(&self, image: &str) -> Result<bool, EngineError> {
         Ok(self.inspect(image)?.is_some())
@@ -415,12 +433,20 @@ impl Engine {
         let mut ids: Vec<&str> = said.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut images = Vec::new();
-        for id in ids {
-            // Gone meanwhile: another run may clean up beside this one.
-            images.extend(self.inspect(id)?);
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(images)
+        // One question for all. An image that is gone meanwhile (another run may clean up beside this one) fails the call,
+        // and the others are told all the same.
+        let said = self.ask(&[&["image", "inspect"], ids.as_slice()].concat())?;
+        let images: Vec<RawImage> = match serde_json::from_str(said.stdout.trim()) {
+            Ok(images) => images,
+            Err(_) if !said.ok() => return Err(self.trouble(&said, "inspect images", None)),
+            Err(error) => {
+                return Err(EngineError::Answer { what: "image inspect".to_owned(), said: error.to_string() });
+            }
+        };
+        Ok(images.into_iter().map(Image::from).collect())
     }
 
     /// Removes containers that a killed run of this program left behind: ours, and their process is gone.
@@ -431,11 +457,7 @@ impl Engine {
         for name in said.stdout.lines().map(str::trim) {
             let format = format!("--format={{{{index .Config.Labels \"{PROCESS_LABEL}\"}}}}");
             let process = self.ask(&["inspect", "--type=container", &format, name])?.stdout;
-            let process = process.trim();
-            // Where processes cannot be looked up (not Linux), nothing counts as left behind.
-            let gone = process
-                .parse::<u32>()
-                .is_ok_and(|id| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{id}")).exists());
+            let gone = is_gone(process.trim());
             if gone && name.starts_with("repro-") {
                 self.remove_container(name);
                 removed += 1;
@@ -635,6 +657,13 @@ pub fn human_bytes(bytes: u64) -> String {
         Some((whole, _, unit)) => format!("{whole} {unit}"),
         None => format!("{bytes} B"),
     }
+}
+
+/// Has the process with this number ended? Where processes cannot be looked up (not Linux), none counts as ended.
+fn is_gone(process: &str) -> bool {
+    process
+        .parse::<u32>()
+        .is_ok_and(|id| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{id}")).exists())
 }
 
 /// Ten letters and digits that no other run has: process, clock and a counter, hashed.

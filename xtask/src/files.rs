@@ -50,6 +50,16 @@ pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Adds to the end of a file that others write too, such as the outputs of a step on GitHub. The file (and its folder) is
+/// made where it is missing.
+pub(crate) fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs_err::create_dir_all(folder)?;
+    }
+    let mut file = File::options().append(true).create(true).open(path).map_err(|error| about(&error, "open", path))?;
+    file.write_all(bytes).map_err(|error| about(&error, "write", path))
+}
+
 fn about(error: &io::Error, verb: &str, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {verb} `{}`: {error}", path.display()))
 }
@@ -152,6 +162,16 @@ mod tests {
         assert!(write_if_changed(&path, b"1").unwrap());
         assert!(!write_if_changed(&path, b"1").unwrap());
         assert!(write_if_changed(&path, b"2").unwrap());
+    }
+
+    #[test]
+    fn what_others_wrote_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/summary.md");
+        append(&path, b"one\n").unwrap();
+        append(&path, b"two\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+        assert!(append(folder.path(), b"x").is_err());
     }
 
     #[test]

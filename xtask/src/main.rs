@@ -15,6 +15,7 @@ mod probe;
 mod progress;
 mod project;
 mod read_tree;
+mod replay;
 mod report;
 mod setup;
 mod smoke;
@@ -60,6 +61,8 @@ enum Command {
     Bases(commands::bases::Args),
     /// Everything that continuous integration checks
     Ci(commands::ci::Args),
+    /// Time a repeated `repro` beside the bare `docker build` and `docker run`
+    Bench(commands::bench::Args),
     /// Everything that is too long for continuous integration
     Nightly(commands::nightly::Args),
     /// Print shell completions
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Bases(args) => commands::bases::run(&args),
         Command::Ci(args) => commands::ci::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Nightly(args) => commands::nightly::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

@@ -1,14 +1,15 @@
 //! The smoke run: the image's own command, with the probe mounted beside its interpreter, within limits.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use repro_generator::receipt::EvidenceSeen;
 use repro_generator::verdict::{self, Observation, Verdict};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::{ChangeKind, Engine, Mount, RunRequest};
-use crate::probe;
+use crate::{files, lock, probe};
 
 /// What is to be run.
 pub struct Smoke {
@@ -30,6 +31,8 @@ pub struct Smoke {
     pub platform: Option<String>,
     /// Named volumes and where they go: caches of what is fetched while the command runs.
     pub volumes: Vec<(String, String)>,
+    /// Folder in which is remembered what an image's interpreters are, for an image that will be run again.
+    pub cache: Option<PathBuf>,
 }
 
 /// What one run showed.
@@ -114,8 +117,17 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
     Ok(Ran { verdict, evidence: seen, text, seconds: outcome.seconds })
 }
 
-/// Where the image's interpreters look for modules, also those of virtual environments in it.
+/// Where the image's interpreters look for modules, also those of virtual environments in it. Asked once of an image that
+/// is named by its id, since such an image never changes.
 fn site_packages(engine: &Engine, smoke: &Smoke) -> anyhow::Result<Vec<String>> {
+    let kept = smoke.cache.as_ref().zip(smoke.image.strip_prefix("sha256:")).map(|(cache, id)| {
+        // A changed question makes old answers worthless.
+        let question = lock::hex(&Sha256::digest(probe::FIND_SITE_PACKAGES));
+        cache.join("site-packages").join(format!("{id}-{}", &question[..8]))
+    });
+    if let Some(known) = kept.as_ref().and_then(|path| fs_err::read_to_string(path).ok()) {
+        return Ok(probe::site_packages(&known));
+    }
     let said = engine.capture(&RunRequest {
         image: smoke.image.clone(),
         name: "look".to_owned(),
@@ -126,7 +138,11 @@ fn site_packages(engine: &Engine, smoke: &Smoke) -> anyhow::Result<Vec<String>> 
         platform: smoke.platform.clone(),
         ..RunRequest::default()
     })?;
-    Ok(probe::site_packages(&said.stdout))
+    let found = probe::site_packages(&said.stdout);
+    if let Some(path) = kept.filter(|_| said.exit_code == 0 && !said.timed_out && !found.is_empty()) {
+        files::write_atomically(&path, said.stdout.as_bytes())?;
+    }
+    Ok(found)
 }
 
 /// A log as text: all of it, or its beginning and its end.

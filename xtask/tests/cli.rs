@@ -32,7 +32,7 @@ const DEMO: &str = "import numpy\nif __name__ == '__main__':\n    print(numpy.on
 #[test]
 fn every_command_has_help_with_an_example() {
     for command in
-        ["repro", "plan", "verify-all", "diagnose", "doctor", "bases", "demo", "ci", "nightly", "completions"]
+        ["repro", "plan", "verify-all", "diagnose", "doctor", "bases", "demo", "ci", "bench", "nightly", "completions"]
     {
         xtask().args([command, "--help"]).assert().success().stdout(predicate::str::contains("Example"));
     }
@@ -126,9 +126,147 @@ fn a_log_is_diagnosed_from_standard_input() {
 }
 
 #[test]
-fn a_matrix_is_printed_without_an_engine() {
+fn a_matrix_is_printed_without_an_engine_and_added_to_the_outputs_of_a_step() {
     let results = folder(&[]);
     let mut verify = xtask();
     verify.args(["verify-all", "--matrix", "--repositories"]).arg(results.path());
     verify.assert().success().stdout(predicate::str::contains("\"include\":[]"));
+    let results =
+        folder(&[("a/b/receipt.json", "no receipt"), ("c/d/README.md", "no result"), ("outputs", "first=1\n")]);
+    let outputs = results.path().join("outputs");
+    let mut verify = xtask();
+    verify.args(["verify-all", "--matrix", "--gpu-runner", "", "--github-output"]).arg(&outputs);
+    verify.arg("--repositories").arg(results.path()).assert().success();
+    let line = r#"matrix={"include":[{"repository":"a/b","only":"a/b","runs-on":"ubuntu-latest"}]}"#;
+    assert_eq!(std::fs::read_to_string(outputs).expect("outputs"), format!("first=1\n{line}\n"));
+}
+
+/// `verify-all` on these results, in a project of its own, so that no other run is disturbed.
+fn verify_all(results: &TempDir) -> Command {
+    std::fs::create_dir_all(results.path().join(".project/knowledge")).expect("a folder");
+    std::fs::create_dir_all(results.path().join(".project/xtask")).expect("a folder");
+    std::fs::write(results.path().join(".project/xtask/Cargo.toml"), "").expect("a file");
+    let mut verify = xtask();
+    verify.current_dir(results.path().join(".project")).args(["verify-all", "--repositories"]).arg(results.path());
+    verify
+}
+
+/// A receipt with these fields beside the necessary ones.
+fn receipt(repo: &str, more: &str) -> String {
+    format!(
+        r#"{{"schema":1,"success":true,"level":"ran","proof":"output","repo":"{repo}","commit":"1","image":"x:1","image_id":null,
+        "base":{{"image":"python:3.11-slim-bookworm","digest":null,"stand_in":false}},"build_command":"","run_commands":[],
+        "attempts":[],"fixes_applied":[],"evidence":{{"exit_code":0,"frameworks":{{}},"expected_output":null}},"logs":{{}},
+        "build_seconds":0,"run_seconds":0,"image_bytes":0,"caveats":[]{more}}}"#
+    )
+}
+
+#[test]
+fn what_a_receipt_does_not_vouch_for_fails_and_what_takes_an_engine_could_not_be_told() {
+    let changed = format!(r#","files":{{"Dockerfile":"{}"}}"#, "0".repeat(64));
+    let results = folder(&[
+        ("a/broken/receipt.json", "{"),
+        ("b/changed/receipt.json", &receipt("b/changed", &changed)),
+        ("b/changed/Dockerfile", "FROM x\n"),
+        ("c/good/receipt.json", &receipt("c/good", "")),
+        ("c/good/Dockerfile", "FROM x\n"),
+        ("d/gpu/receipt.json", &receipt("d/gpu", r#","needs_gpu":true"#)),
+    ]);
+    let [junit, summary] = ["junit.xml", "summary.md"].map(|name| results.path().join(name));
+    let mut verify = verify_all(&results);
+    verify.args(["--format", "json", "--junit"]).arg(&junit).arg("--summary").arg(&summary);
+    let assert = verify.assert().code(1).stderr(predicate::str::contains("hint: "));
+    let answer: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).expect("JSON");
+    let rows = answer["repositories"].as_array().expect("rows");
+    let statuses: Vec<_> = rows.iter().map(|row| (row["repo"].as_str(), row["status"].as_str())).collect();
+    let expected =
+        [("a/broken", "failed"), ("b/changed", "failed"), ("c/good", "could-not-tell"), ("d/gpu", "could-not-tell")];
+    assert_eq!(statuses, expected.map(|(repo, status)| (Some(repo), Some(status))));
+    assert!(rows[1]["detail"].as_str().is_some_and(|detail| detail.contains("Dockerfile was changed")), "{answer}");
+    let junit = std::fs::read_to_string(junit).expect("a report");
+    assert!(junit.contains(r#"tests="4" skipped="2" errors="0" failures="2""#), "{junit}");
+    let summary = std::fs::read_to_string(summary).expect("a summary");
+    assert!(
+        summary.contains("| a/broken | FAILED |") && summary.contains("0 passed, 2 failed, 2 skipped"),
+        "{summary}"
+    );
+    let mut verify = verify_all(&results);
+    verify
+        .args(["--only", "c/good,d/gpu"])
+        .assert()
+        .code(3)
+        .stdout(predicate::str::contains("0 passed, 0 failed, 2 skipped"));
+}
+
+#[test]
+fn bad_parts_and_bad_names_are_usage_and_an_empty_part_is_fine() {
+    let results = folder(&[("a/b/receipt.json", &receipt("a/b", ""))]);
+    for shard in ["0/2", "3/2", "1", "a/b", "", "1/0"] {
+        verify_all(&results).args(["--shard", shard]).assert().code(2).stderr(predicate::str::contains("hint: "));
+    }
+    for wrong in [["--only", "a/c"], ["--jobs", "3"], ["--jobs", "0"]] {
+        verify_all(&results).args(wrong).assert().code(2);
+    }
+    let mut nowhere = xtask();
+    nowhere.args(["verify-all", "--repositories", "/nowhere"]);
+    nowhere.assert().code(2).stderr(predicate::str::contains("is not a folder"));
+    verify_all(&results)
+        .args(["--shard", "2/2"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("0 passed, 0 failed"));
+    verify_all(&folder(&[])).assert().success().stderr(predicate::str::contains("nothing to verify"));
+}
+
+#[test]
+fn workflows_run_nothing_but_this_program_in_words_that_it_understands() {
+    let workflows = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.github/workflows");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(workflows).expect("workflows") {
+        let path = entry.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        for line in text.lines() {
+            let Some((_, run)) =
+                line.split_once("run: ").filter(|(before, _)| before.trim_matches([' ', '-']).is_empty())
+            else {
+                continue;
+            };
+            let words = run.strip_prefix("cargo xtask ").unwrap_or_else(|| panic!("{}: {run}", path.display()));
+            assert!(!words.contains(['|', ';', '&', '>', '`', '(', '{', '\'']), "{}: {run}", path.display());
+            // What GitHub fills in is one word each.
+            assert_eq!(words.matches('$').count(), words.matches("\"$").count(), "{}: {run}", path.display());
+            let words = words.replace('"', "");
+            xtask().args(words.split(' ')).arg("--help").assert().success();
+            seen += 1;
+        }
+        assert!(!text.contains("run: |") && !text.contains("run: >"), "{}", path.display());
+    }
+    assert!(seen >= 4, "{seen}");
+}
+
+#[test]
+fn without_an_engine_nothing_is_timed_and_no_nightly_result_is_written() {
+    let sdist = receipt("a/b", r#","source":"pypi b==1""#);
+    let project = folder(&[
+        ("knowledge/README.md", ""),
+        ("xtask/Cargo.toml", ""),
+        ("repositories/a/b/receipt.json", &sdist),
+        ("repositories/a/git/receipt.json", &receipt("a/git", r#","source":"git https://mirror.example/a/git""#)),
+    ]);
+    let run = |words: &[&str], code: i32, said: &str| {
+        let mut command = xtask();
+        command
+            .current_dir(project.path())
+            .args(words)
+            .assert()
+            .code(code)
+            .stdout("")
+            .stderr(predicate::str::contains(said));
+    };
+    run(&["bench", "a/b"], 3, "hint: ");
+    run(&["bench", "a/git"], 2, "was not made from a source distribution");
+    run(&["bench", "a/c"], 2, "hint: the repository has to be stored");
+    run(&["nightly"], 3, "hint: ");
+    run(&["nightly", "--shard", "3/2"], 2, "is not I/N");
+    assert!(!project.path().join(".github").exists(), "no result without a run");
 }

@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub mod bases;
+pub mod bench;
 pub mod ci;
 pub mod completions;
 pub mod demo;

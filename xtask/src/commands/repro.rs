@@ -34,7 +34,7 @@ pub struct Args {
     /// Put results here instead of the project's own `repositories`
     #[arg(long, value_name = "DIR")]
     repositories: Option<PathBuf>,
-    /// Build without the builder's cache
+    /// Build without the builder's cache, and repeat what failed before
     #[arg(long)]
     no_cache: bool,
     /// How often to build and run before giving up

@@ -1,40 +1,44 @@
 //! `verify-all`: every stored repository rebuilt from its pins and run again.
 
-use std::collections::BTreeMap;
+mod one;
+mod stored;
+mod table;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use repro_generator::receipt::Receipt;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
-use crate::bases;
-use crate::engine::{BuildFailure, BuildFailureKind, BuildRequest, BuildResult, Engine};
+use self::stored::Stored;
+pub use self::stored::parse_shard;
+pub use self::table::cell;
+use self::table::{Row, Status};
+use crate::engine::Engine;
 use crate::failure::{Failure, input};
 use crate::project::Project;
 use crate::report::{self, Format};
-use crate::{files, interrupt, lock, smoke};
+use crate::{files, interrupt};
 
 /// Rebuild and rerun every stored repository.
+///
+/// Each one is built from its pins, run with the probe, and compared with its receipt. An interrupted run is taken up again
+/// by the same command: what it proved within the last day is not proved twice.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask verify-all\n  cargo xtask verify-all --shard 1/4 --junit verify.xml\n  \
-    cargo xtask verify-all --only karpathy/micrograd\n\n\
-    Exit codes: 0 all proved again, 1 one is not, 3 one could not be told and none failed. GPU repositories on a machine \
-    without one come out as `needs GPU`, never as passed."
+    after_help = "Examples:\n  cargo xtask verify-all\n  cargo xtask verify-all --jobs 2 --shard 1/4 --junit verify.xml\n  \
+    cargo xtask verify-all --only karpathy/micrograd,google/magika\n  cargo xtask verify-all --matrix --gpu-runner my-gpu-label\n\n\
+    Exit codes: 0 all proved again, 1 one is not, 2 usage, 3 one could not be told and none failed. GPU repositories on a \
+    machine without one come out as `needs GPU`, never as passed."
 )]
 pub struct Args {
-    /// Only these repositories (USER/REPO, may be repeated)
-    #[arg(long, value_name = "USER/REPO")]
+    /// Only these repositories (may be repeated)
+    #[arg(long, value_name = "USER/REPO,…", value_delimiter = ',')]
     only: Vec<String>,
     /// The I-th of N parts
-    #[arg(long, value_name = "I/N")]
+    #[arg(long, value_name = "I/N", conflicts_with = "matrix")]
     shard: Option<String>,
     /// How many at a time; each holds one image
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
@@ -42,13 +46,16 @@ pub struct Args {
     /// Start over instead of going on where an interrupted run stopped
     #[arg(long)]
     fresh: bool,
+    /// Build without the builder's cache, so that every server is asked again
+    #[arg(long)]
+    no_cache: bool,
     /// Print the matrix of jobs for GitHub Actions instead of verifying
     #[arg(long)]
     matrix: bool,
     /// With `--matrix`: append `matrix=…` to this file (GitHub's step output)
     #[arg(long, value_name = "FILE", requires = "matrix")]
     github_output: Option<PathBuf>,
-    /// `runs-on` label of jobs that need a GPU; without it they are left out of the matrix
+    /// `runs-on` label of jobs that need a GPU; without it (or empty) one job says `needs GPU` of them
     #[arg(long, value_name = "LABEL")]
     gpu_runner: Option<String>,
     /// Write a `JUnit` report
@@ -70,437 +77,211 @@ pub struct Args {
     format: Format,
 }
 
-/// How one repository came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Status {
-    Proved,
-    Failed,
-    NeedsGpu,
-    CouldNotTell,
-}
-
-impl Status {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Proved => "proved",
-            Self::Failed => "FAILED",
-            Self::NeedsGpu => "needs GPU",
-            Self::CouldNotTell => "could not tell",
-        }
-    }
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Row {
-    repo: String,
-    status: Status,
-    level: Option<String>,
-    /// Level in the stored receipt.
-    stored: Option<String>,
-    detail: String,
-    build_seconds: f64,
-    run_seconds: f64,
-    /// Hash of the folder's files: a changed folder is verified anew.
-    key: String,
-}
-
-/// GitHub refuses a matrix with more jobs than this.
-const MATRIX_LIMIT: usize = 256;
+/// For how long what an interrupted run proved is believed.
+const RESUME_SECONDS: i64 = 24 * 60 * 60;
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(&std::env::current_dir()?, args.repositories.clone());
-    let mut all = stored(&project)?;
-    if !args.only.is_empty() {
-        for name in &args.only {
-            if !all.iter().any(|(repo, _)| repo == name) {
-                return Err(input(format!("`{name}` is not stored in {}", project.repositories.display())));
-            }
-        }
-        all.retain(|(repo, _)| args.only.contains(repo));
+    let shard = args.shard.as_deref().map(stored::parse_shard).transpose()?;
+    let mut all = stored::stored(&project.repositories)?;
+    let only: Vec<&String> = args.only.iter().filter(|name| !name.is_empty()).collect();
+    if let Some(name) = only.iter().find(|name| !all.iter().any(|stored| stored.repo == ***name)) {
+        return Err(input(format!(
+            "`{name}` is not stored in `{}`\nhint: `cargo xtask repro {name}` puts it there",
+            project.repositories.display()
+        )));
+    }
+    if !only.is_empty() {
+        all.retain(|stored| only.contains(&&stored.repo));
     }
     if args.matrix {
-        let matrix = matrix(&all, args.gpu_runner.as_deref());
+        let matrix = stored::matrix(&all, args.gpu_runner.as_deref().filter(|label| !label.is_empty()));
         if let Some(path) = &args.github_output {
-            let mut text = fs_err::read_to_string(path).unwrap_or_default();
-            text.push_str(&format!("matrix={matrix}\n"));
-            files::write_atomically(path, text.as_bytes())?;
+            files::append(path, format!("matrix={matrix}\n").as_bytes())?;
         }
         report::data(matrix);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(shard) = &args.shard {
-        let (index, count) = parse_shard(shard)?;
-        all = all.into_iter().enumerate().filter(|(i, _)| i % count == index - 1).map(|(_, r)| r).collect();
+    if let Some(shard) = shard {
+        all = stored::shard(all, shard);
     }
-    let engine = Engine::detect(args.engine.as_deref())?;
-    let rows = verify(&engine, &all, &project, args)?;
+    if all.is_empty() {
+        report::note(format!("nothing to verify: `{}` holds none of it", project.repositories.display()));
+    }
+    let rows = verify(&all, &project, args)?;
     print(&rows, args)?;
-    Ok(exit_code(&rows))
+    Ok(table::exit(&rows))
 }
 
-/// All stored repositories, by name, with their receipts.
-fn stored(project: &Project) -> anyhow::Result<Vec<(String, Receipt)>> {
-    let mut all = Vec::new();
-    let Ok(users) = fs_err::read_dir(&project.repositories) else { return Ok(all) };
-    for user in users {
-        let user = user?.path();
-        if !user.is_dir() {
-            continue;
+/// Verifies all of them, `--jobs` at a time, and keeps each row at once. Rows come back in the order of `all`.
+fn verify(all: &[Stored], project: &Project, args: &Args) -> anyhow::Result<Vec<Row>> {
+    let folder = project.root.join("target/repro");
+    // Two runs would keep their rows in the same file, and hold four images.
+    let _lock = files::Lock::acquire(&folder.join("verify.lock"))?;
+    let kept = Kept::open(folder.join("verify.json"), args.fresh);
+    let waiting: Vec<&Stored> = all.iter().filter(|one| one::without_engine(one).is_none()).collect();
+    let rows: Mutex<Vec<Row>> = Mutex::new(all.iter().filter_map(one::without_engine).collect());
+    let engine = if waiting.iter().all(|one| kept.proved(one).is_some()) {
+        None
+    } else {
+        let engine = Engine::detect(args.engine.as_deref())
+            .map_err(anyhow::Error::from)
+            .and_then(|engine| one::remove_leftovers(&engine).map(|()| engine));
+        if interrupt::requested() {
+            anyhow::bail!(Failure::Interrupted);
         }
-        for repo in fs_err::read_dir(&user)? {
-            let path = repo?.path().join("receipt.json");
-            let Ok(text) = fs_err::read_to_string(&path) else { continue };
-            let receipt: Receipt = serde_json::from_str(&text)
-                .map_err(|e| input(format!("{}: {e}\nhint: restore it from version control", path.display())))?;
-            if receipt.success {
-                all.push((receipt.repo.clone(), receipt));
-            } else {
-                report::note(format!("{}: not reproduced yet, so there is nothing to verify", receipt.repo));
-            }
-        }
-    }
-    all.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(all)
-}
-
-fn parse_shard(text: &str) -> anyhow::Result<(usize, usize)> {
-    let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
-    match parsed {
-        Some((i, n)) if i >= 1 && i <= n => Ok((i, n)),
-        _ => Err(input(format!("`--shard {text}` is not I/N with I from 1 to N"))),
-    }
-}
-
-/// The matrix as GitHub reads it. Where there are too many repositories for one job each, jobs take several.
-fn matrix(all: &[(String, Receipt)], gpu_runner: Option<&str>) -> serde_json::Value {
-    let entries: Vec<(&String, &str)> = all
-        .iter()
-        .filter_map(|(repo, receipt)| {
-            let runner = if receipt.needs_gpu { gpu_runner? } else { "ubuntu-latest" };
-            Some((repo, runner))
-        })
-        .collect();
-    let size = entries.len().div_ceil(MATRIX_LIMIT - 1).max(1);
-    let mut by_runner: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
-    for (repo, runner) in entries {
-        by_runner.entry(runner).or_default().push(repo);
-    }
-    let include: Vec<_> = by_runner
-        .iter()
-        .flat_map(|(runner, repos)| {
-            repos.chunks(size).map(move |chunk| {
-                let only: Vec<String> = chunk.iter().map(|r| format!("--only {r}")).collect();
-                let name = chunk.first().map_or("", |r| r.as_str());
-                json!({ "repository": name, "only": only.join(" "), "runs-on": runner })
-            })
-        })
-        .collect();
-    json!({ "include": include })
-}
-
-fn verify(engine: &Engine, all: &[(String, Receipt)], project: &Project, args: &Args) -> anyhow::Result<Vec<Row>> {
-    let kept = project.root.join("target/repro/verify.json");
-    if args.fresh {
-        let _ = fs_err::remove_file(&kept);
-    }
-    let before: Vec<Row> =
-        fs_err::read(&kept).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let rows = Mutex::new(before.clone());
-    let done = Mutex::new(Vec::new());
+        Some(engine.inspect_err(|error| report::error(format!("{error:#}"))))
+    };
     let next = AtomicUsize::new(0);
     let work = || -> anyhow::Result<()> {
-        while let Some((repo, receipt)) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
+        while let Some(stored) = waiting.get(next.fetch_add(1, Ordering::SeqCst)) {
             if interrupt::requested() {
                 anyhow::bail!(Failure::Interrupted);
             }
-            let key = key(&project.folder(repo));
-            let known = before.iter().find(|row| row.repo == *repo && row.key == key && row.status == Status::Proved);
-            let row = match known {
-                Some(row) => {
-                    report::status("Known", format!("{repo}: proved before the interruption"));
-                    row.clone()
+            let row = match (kept.proved(stored), &engine) {
+                (Some(row), _) => {
+                    let at = jiff::Timestamp::from_second(row.at).map(|at| at.strftime("%F %R UTC").to_string());
+                    let when = at.unwrap_or_default();
+                    report::status("Known", format!("{}: proved before the interruption, at {when}", stored.repo));
+                    Row { detail: format!("{} (at {when}, before an interruption)", row.detail), ..row.clone() }
                 }
-                None => verify_one(engine, repo, receipt, key, project, args)?,
+                (None, Some(Ok(engine))) => {
+                    let means = one::Means {
+                        engine,
+                        project,
+                        timeout: Duration::from_secs(args.timeout),
+                        no_cache: args.no_cache,
+                    };
+                    let row = one::verify(stored, &means)?;
+                    report::status("Verified", format!("{}: {} {}", row.repo, row.status.words(), row.detail));
+                    kept.keep(&row)?;
+                    row
+                }
+                (None, Some(Err(error))) => {
+                    let detail = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+                    Row { detail, ..one::row(stored) }
+                }
+                (None, None) => one::row(stored),
             };
-            report::status("Verified", format!("{repo}: {} {}", row.status.words(), row.detail));
-            let mut rows = rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            rows.retain(|r| r.repo != row.repo);
-            rows.push(row.clone());
-            files::write_atomically(&kept, serde_json::to_string_pretty(&*rows)?.as_bytes())?;
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(row);
+            rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
         }
         Ok(())
     };
-    std::thread::scope(|scope| {
+    let ended = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..args.jobs).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked"))))
-    })?;
-    // The run is complete: the next one starts from nothing.
-    let _ = fs_err::remove_file(&kept);
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    done.sort_by(|a, b| a.repo.cmp(&b.repo));
-    Ok(done)
+        // Each is waited for, so that none is cut short by another's error.
+        let ends: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        ends.into_iter().try_for_each(|end| end.unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked"))))
+    });
+    let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = ended {
+        report::note(format!(
+            "{} of {} were verified; the same command goes on from there, `--fresh` starts over",
+            rows.len(),
+            all.len()
+        ));
+        return Err(error);
+    }
+    // The run is complete: the next one proves these anew.
+    kept.forget(all)?;
+    rows.sort_by(|a, b| a.repo.cmp(&b.repo));
+    Ok(rows)
 }
 
-fn key(folder: &Path) -> String {
-    let mut hash = Sha256::new();
-    let mut names: Vec<String> =
-        ["Dockerfile", "requirements.lock", "build-constraints.txt", "repro.toml", "receipt.json"]
-            .map(str::to_owned)
-            .into();
-    let mut inputs: Vec<String> = fs_err::read_dir(folder.join("run"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(format!("run/{}", entry.ok()?.file_name().to_str()?)))
-        .collect();
-    inputs.sort();
-    names.append(&mut inputs);
-    for name in names {
-        hash.update(&name);
-        hash.update(fs_err::read(folder.join(&name)).unwrap_or_default());
-    }
-    lock::hex(&hash.finalize())
+/// The rows that an interrupted run has left, on disk.
+struct Kept {
+    path: PathBuf,
+    before: Vec<Row>,
+    rows: Mutex<Vec<Row>>,
 }
 
-fn verify_one(
-    engine: &Engine,
-    repo: &str,
-    receipt: &Receipt,
-    key: String,
-    project: &Project,
-    args: &Args,
-) -> anyhow::Result<Row> {
-    let mut row = Row {
-        repo: repo.to_owned(),
-        status: Status::CouldNotTell,
-        level: None,
-        stored: receipt.level.clone(),
-        detail: String::new(),
-        build_seconds: 0.0,
-        run_seconds: 0.0,
-        key,
-    };
-    if receipt.needs_gpu
-        && let Err(why) = engine.gpus()
-    {
-        row.status = Status::NeedsGpu;
-        row.detail = first_line(&why.to_string());
-        return Ok(row);
+impl Kept {
+    /// Reads what is there. What cannot be read was not proved.
+    fn open(path: PathBuf, fresh: bool) -> Self {
+        let read = |path: &Path| serde_json::from_slice::<Vec<Row>>(&fs_err::read(path).ok()?).ok();
+        let mut before = if fresh { Vec::new() } else { read(&path).unwrap_or_default() };
+        let oldest = jiff::Timestamp::now().as_second() - RESUME_SECONDS;
+        before.retain(|row| row.at >= oldest && row.status == Status::Proved);
+        Self { path, rows: Mutex::new(before.clone()), before }
     }
-    report::status("Verifying", repo);
-    if let bases::Obtained::Nowhere(why) = bases::obtain(engine, &receipt.base.image, project)? {
-        row.detail = first_line(&why);
-        return Ok(row);
+
+    /// The row of an interrupted run that proved just this content.
+    fn proved(&self, stored: &Stored) -> Option<&Row> {
+        self.before.iter().find(|row| row.repo == stored.repo && row.key == stored.key)
     }
-    let folder = project.folder(repo);
-    let logs = project.logs(repo);
-    fs_err::create_dir_all(&logs)?;
-    let tag = format!("repro-verify-{}", receipt.image.as_deref().unwrap_or("image:latest"));
-    let log = logs.join("verify-build.log");
-    let mut request = BuildRequest {
-        context: folder.clone(),
-        dockerfile: folder.join("Dockerfile"),
-        tag: Some(tag.clone()),
-        platform: Some(receipt.platform.clone()).filter(|p| !p.is_empty()),
-        timeout: Some(crate::cycle::BUILD_LIMIT),
-        ..BuildRequest::default()
-    };
-    if folder.join("source.git").is_dir() {
-        request.build_args.push(("UPSTREAM".to_owned(), repro_generator::render::STAND_IN_UPSTREAM.to_owned()));
+
+    fn keep(&self, row: &Row) -> anyhow::Result<()> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.retain(|known| known.repo != row.repo);
+        rows.push(row.clone());
+        Ok(files::write_atomically(&self.path, serde_json::to_string_pretty(&*rows)?.as_bytes())?)
     }
-    let bar = crate::progress::Bar::new("Building", repo);
-    let built = engine.build(&request, &log, &mut |step| bar.step(step))?;
-    bar.finish();
-    row.build_seconds = built.seconds;
-    let image_id = match built.result {
-        BuildResult::Built { image_id } => image_id,
-        BuildResult::Failed(failure) => {
-            row.status = if is_verdict(&failure) { Status::Failed } else { Status::CouldNotTell };
-            row.detail = format!("build: {} ({})", last_words(&failure), log.display());
-            return Ok(row);
+
+    /// Forgets these; what a wider run that was interrupted has left of others stays.
+    fn forget(&self, all: &[Stored]) -> anyhow::Result<()> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.retain(|row| !all.iter().any(|stored| stored.repo == row.repo));
+        if rows.is_empty() {
+            let _ = fs_err::remove_file(&self.path);
+            return Ok(());
         }
-    };
-    let smoke = smoke::Smoke {
-        image: image_id,
-        name: repo.replace('/', "-"),
-        own_modules: std::collections::BTreeSet::new(),
-        command: receipt.main.clone().unwrap_or_default(),
-        expect: receipt.expect.clone(),
-        gpus: receipt.needs_gpu,
-        flags: receipt.run_flags.clone(),
-        offline: false,
-        timeout: Duration::from_secs(args.timeout),
-        platform: Some(receipt.platform.clone()).filter(|p| !p.is_empty()),
-        volumes: receipt.volumes.clone(),
-    };
-    let ran = smoke::run(engine, &smoke, &logs.join("verify-run.log")).context("the smoke run could not be made");
-    let removed = engine.remove_image(&tag);
-    let ran = ran?;
-    removed?;
-    row.run_seconds = ran.seconds;
-    row.level = Some(ran.verdict.level.to_string());
-    let kept_level = receipt.level.is_none() || receipt.level == row.level || row.level.as_deref() == Some("inferred");
-    row.status = if ran.verdict.success && kept_level { Status::Proved } else { Status::Failed };
-    row.detail = if row.status == Status::Proved {
-        ran.evidence.frameworks.iter().map(|(n, f)| format!("{n}: {}", f.describe())).collect::<Vec<_>>().join("; ")
-    } else {
-        ran.verdict.false_success.clone().unwrap_or_else(|| ran.verdict.reasons.join("; "))
-    };
-    Ok(row)
-}
-
-/// Is this about the repository? A server that does not answer is not.
-fn is_verdict(failure: &BuildFailure) -> bool {
-    const SILENT: [&str; 7] = [
-        "Could not resolve host",
-        "unable to access",
-        "Failed to connect",
-        "Connection timed out",
-        "Temporary failure in name resolution",
-        "Temporary failure resolving",
-        "Max retries exceeded",
-    ];
-    matches!(failure.kind, BuildFailureKind::Step | BuildFailureKind::Dockerfile | BuildFailureKind::BaseImageMissing)
-        && !failure.output.iter().any(|line| SILENT.iter().any(|text| line.contains(text)))
-}
-
-fn last_words(failure: &BuildFailure) -> String {
-    let line = failure.output.iter().rev().find(|line| !line.trim().is_empty());
-    line.map_or_else(|| format!("{:?}", failure.kind), |line| line.trim().chars().take(200).collect())
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn exit_code(rows: &[Row]) -> ExitCode {
-    if rows.iter().any(|r| r.status == Status::Failed) {
-        ExitCode::from(1)
-    } else if rows.iter().any(|r| r.status == Status::CouldNotTell) {
-        ExitCode::from(3)
-    } else {
-        ExitCode::SUCCESS
+        Ok(files::write_atomically(&self.path, serde_json::to_string_pretty(&*rows)?.as_bytes())?)
     }
 }
 
 fn print(rows: &[Row], args: &Args) -> anyhow::Result<()> {
     match args.format {
         Format::Json => report::json(&json!({ "schema": 1, "repositories": rows }))?,
-        Format::Text => {
-            let width = rows.iter().map(|r| r.repo.len()).max().unwrap_or(10).max(10);
-            report::data(format!(
-                "{:width$}  {:14}  {:9}  {:>7}  {:>6}  detail",
-                "repository", "result", "level", "build", "run"
-            ));
-            for row in rows {
-                report::data(format!(
-                    "{:width$}  {:14}  {:9}  {:>5.0} s  {:>4.0} s  {}",
-                    row.repo,
-                    row.status.words(),
-                    row.level.as_deref().unwrap_or("-"),
-                    row.build_seconds,
-                    row.run_seconds,
-                    row.detail
-                ));
-            }
-            let passed = rows.iter().filter(|r| r.status == Status::Proved).count();
-            let failed = rows.iter().filter(|r| r.status == Status::Failed).count();
-            report::data(format!("{passed} passed, {failed} failed, {} skipped", rows.len() - passed - failed));
-        }
+        Format::Text => report::data(table::text(rows)),
     }
     if let Some(path) = &args.junit {
-        files::write_atomically(path, junit(rows)?.as_bytes())?;
+        files::write_atomically(path, table::junit(rows)?.as_bytes())?;
     }
     if let Some(path) = &args.summary {
-        let mut text = fs_err::read_to_string(path).unwrap_or_default();
-        text.push_str("| repository | result | level | detail |\n| --- | --- | --- | --- |\n");
-        for row in rows {
-            let level = row.level.as_deref().unwrap_or("-");
-            let detail = row.detail.replace('|', "\\|").replace('<', "&lt;");
-            text.push_str(&format!("| {} | {} | {level} | {detail} |\n", row.repo, row.status.words()));
-        }
-        files::write_atomically(path, text.as_bytes())?;
+        files::append(path, table::markdown(rows).as_bytes())?;
     }
     Ok(())
-}
-
-fn junit(rows: &[Row]) -> anyhow::Result<String> {
-    let mut suite = TestSuite::new("verify-all");
-    for row in rows {
-        let status = match row.status {
-            Status::Proved => TestCaseStatus::success(),
-            Status::Failed => {
-                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-                status.set_message(row.detail.clone());
-                status
-            }
-            Status::NeedsGpu | Status::CouldNotTell => {
-                let mut status = TestCaseStatus::skipped();
-                status.set_message(format!("{}: {}", row.status.words(), row.detail));
-                status
-            }
-        };
-        let mut case = TestCase::new(row.repo.clone(), status);
-        case.set_time(Duration::from_secs_f64((row.build_seconds + row.run_seconds).max(0.0)));
-        suite.add_test_case(case);
-    }
-    let mut report = Report::new("repro");
-    report.add_test_suite(suite);
-    Ok(report.to_string()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn receipt(repo: &str, needs_gpu: bool) -> (String, Receipt) {
-        (repo.to_owned(), Receipt { repo: repo.to_owned(), needs_gpu, ..Receipt::default() })
+    fn kept(folder: &tempfile::TempDir, fresh: bool) -> Kept {
+        Kept::open(folder.path().join("verify.json"), fresh)
+    }
+
+    fn row(repo: &str, status: Status) -> Row {
+        Row { status, ..one::row(&stored::tests::one(repo, false)) }
     }
 
     #[test]
-    fn gpu_repositories_are_in_the_matrix_only_where_there_is_a_runner_for_them() {
-        let all = [receipt("a/cpu", false), receipt("b/gpu", true)];
-        assert_eq!(matrix(&all, None)["include"].as_array().map(Vec::len), Some(1));
-        assert_eq!(matrix(&all, Some("gpu"))["include"].as_array().map(Vec::len), Some(2));
-        assert_eq!(matrix(&[], None)["include"].as_array().map(Vec::len), Some(0));
+    fn what_an_interrupted_run_proved_is_known_until_a_run_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["a/a", "b/b"].map(|repo| stored::tests::one(repo, false));
+        let run = kept(&folder, false);
+        run.keep(&row("a/a", Status::Proved)).unwrap();
+        run.keep(&row("b/b", Status::Failed)).unwrap();
+        assert!(kept(&folder, false).proved(&first).is_some());
+        assert!(kept(&folder, false).proved(&second).is_none(), "only a proof is not repeated");
+        assert!(kept(&folder, true).proved(&first).is_none(), "`--fresh`");
+        let changed = Stored { key: "other".to_owned(), ..first.clone() };
+        assert!(kept(&folder, false).proved(&changed).is_none());
+        // A narrower run that is complete forgets its own only.
+        kept(&folder, false).forget(&[second]).unwrap();
+        assert!(kept(&folder, false).proved(&first).is_some());
+        kept(&folder, false).forget(&[first]).unwrap();
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_matrix_stays_below_what_github_takes_and_loses_none() {
-        let all: Vec<_> = (0..1000).map(|i| receipt(&format!("u/r{i}"), i % 3 == 0)).collect();
-        let matrix = matrix(&all, Some("gpu"));
-        let include = matrix["include"].as_array().expect("a list");
-        assert!(include.len() <= MATRIX_LIMIT, "{}", include.len());
-        let named: usize = include.iter().filter_map(|e| e["only"].as_str()).map(|o| o.matches("--only").count()).sum();
-        assert_eq!(named, 1000);
-    }
-
-    #[test]
-    fn shards_are_read_strictly() {
-        assert_eq!(parse_shard("2/4").ok(), Some((2, 4)));
-        for bad in ["0/4", "5/4", "x/4", "4", ""] {
-            assert!(parse_shard(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_failure_is_worse_than_not_knowing() {
-        let row = |status| Row {
-            repo: String::new(),
-            status,
-            level: None,
-            stored: None,
-            detail: String::new(),
-            build_seconds: 0.0,
-            run_seconds: 0.0,
-            key: String::new(),
-        };
-        assert_eq!(exit_code(&[row(Status::Proved), row(Status::NeedsGpu)]), ExitCode::SUCCESS);
-        assert_eq!(exit_code(&[row(Status::CouldNotTell), row(Status::Failed)]), ExitCode::from(1));
-        assert_eq!(exit_code(&[row(Status::CouldNotTell), row(Status::Proved)]), ExitCode::from(3));
+    fn an_old_interruption_proves_nothing_and_half_a_file_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = stored::tests::one("a/a", false);
+        let old = row("a/a", Status::Proved);
+        kept(&folder, false).keep(&Row { at: old.at - RESUME_SECONDS - 60, ..old }).unwrap();
+        assert!(kept(&folder, false).proved(&stored).is_none());
+        fs_err::write(folder.path().join("verify.json"), "[{\"repo\":").unwrap();
+        assert!(kept(&folder, false).proved(&stored).is_none());
     }
 }

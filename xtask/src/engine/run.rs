@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeSet,
     io::Read as _,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -421,18 +422,22 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Best effort: a run is judged by more than its files.
+    /// Best effort: a run is judged by more than its files. Where the container's own layer can be read it is: the engine's
+    /// `diff` compares all files of the image, which takes seconds for a large one.
     fn changes(&self) -> Vec<ChangedFile> {
-        let Ok(said) = self.ask(&["diff", &self.name]) else { return Vec::new() };
-        let mut files = changed_files(&said.stdout);
-        let upper = self.upper_folder();
+        let layers = self.layers();
+        let listing = match &layers {
+            Some(layers) => layers.listing(),
+            None => self.ask(&["diff", &self.name]).map(|said| said.stdout).unwrap_or_default(),
+        };
+        let mut files = changed_files(&listing);
         let mut asked = 0;
         files.retain_mut(|file| {
             if file.kind == ChangeKind::Deleted {
                 return true;
             }
-            let found = match &upper {
-                Some(upper) => stat(&upper.join(file.path.trim_start_matches('/'))),
+            let found = match &layers {
+                Some(layers) => stat(&layers.upper.join(file.path.trim_start_matches('/'))),
                 None if asked < SIZES_LIMIT => {
                     asked += 1;
                     self.header(&file.path)
@@ -451,13 +456,17 @@ impl<'a> Container<'a> {
         files
     }
 
-    /// The folder of the host in which overlay drivers keep what the container wrote, where this process may read it.
-    fn upper_folder(&self) -> Option<PathBuf> {
+    /// The folders of the host in which overlay drivers keep a container's files, where this process may read them.
+    fn layers(&self) -> Option<Layers> {
         let format = "--format={{json .GraphDriver.Data}}";
         let said = self.ask(&["inspect", "--type=container", format, &self.name]).ok()?;
         let data: serde_json::Value = serde_json::from_str(said.stdout.trim()).ok()?;
-        let folder = PathBuf::from(data.get("UpperDir")?.as_str()?);
-        std::fs::read_dir(&folder).ok().map(|_| folder)
+        let folders = |key: &str| data.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let upper = PathBuf::from(data.get("UpperDir")?.as_str()?);
+        let lower: Vec<PathBuf> =
+            folders("LowerDir").split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+        let readable = |folder: &PathBuf| std::fs::read_dir(folder).is_ok();
+        (!lower.is_empty() && lower.iter().chain([&upper]).all(readable)).then_some(Layers { upper, lower })
     }
 
     /// Size and type from the tar header that `cp` begins with; the rest is not waited for.
@@ -490,6 +499,56 @@ impl<'a> Container<'a> {
 impl Drop for Container<'_> {
     fn drop(&mut self) {
         self.remove_now();
+    }
+}
+
+/// What a container wrote, and what its image has, topmost first.
+struct Layers {
+    upper: PathBuf,
+    lower: Vec<PathBuf>,
+}
+
+impl Layers {
+    /// As `docker diff` would print it, without folders.
+    fn listing(&self) -> String {
+        let mut listing = String::new();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(self.upper.join(&folder)).into_iter().flatten().flatten() {
+                let path = folder.join(entry.file_name());
+                // A name with a line break would be two lines; nobody's result is called that.
+                let Some(name) = path.to_str().filter(|name| !name.contains('\n')).map(ToOwned::to_owned) else {
+                    continue;
+                };
+                let Ok(data) = entry.metadata() else { continue };
+                if data.is_dir() {
+                    if !is_noise(&format!("/{name}")) {
+                        folders.push(path);
+                    }
+                } else if let Some(kind) = self.kind(&path, &data) {
+                    listing.push_str(&format!("{kind} /{name}\n"));
+                }
+            }
+        }
+        listing
+    }
+
+    /// `A`, `C` or `D`; `None` for a file that was opened for writing and is as it was.
+    fn kind(&self, path: &Path, data: &std::fs::Metadata) -> Option<char> {
+        // Overlay file systems note a deletion as a device with the number 0.
+        if data.file_type().is_char_device() && data.rdev() == 0 {
+            return Some('D');
+        }
+        let Some(before) = self.lower.iter().find_map(|layer| std::fs::symlink_metadata(layer.join(path)).ok()) else {
+            return Some('A');
+        };
+        if before.file_type().is_char_device() && before.rdev() == 0 {
+            return Some('A');
+        }
+        let same = before.len() == data.len()
+            && before.mode() == data.mode()
+            && before.modified().ok() == data.modified().ok();
+        (!same).then_some('C')
     }
 }
 
@@ -565,6 +624,35 @@ fn is_noise(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_layer_holds_is_listed_against_the_layers_below() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("lower/etc/issue", "before");
+        write("lower/etc/same", "same");
+        write("upper/etc/issue", "after all");
+        write("upper/srv/out/new", "12345");
+        write("upper/home/x/.cache/big", "noise");
+        std::fs::create_dir_all(folder.path().join("upper/srv/empty")).unwrap();
+        // As a copy upwards leaves it: content and times are those of before.
+        let copied = folder.path().join("upper/etc/same");
+        std::fs::copy(folder.path().join("lower/etc/same"), &copied).unwrap();
+        let time = std::fs::metadata(folder.path().join("lower/etc/same")).unwrap().modified().unwrap();
+        std::fs::File::options().write(true).open(&copied).unwrap().set_modified(time).unwrap();
+        let layers = Layers {
+            upper: folder.path().join("upper"),
+            lower: vec![folder.path().join("x"), folder.path().join("lower")],
+        };
+        let listing = layers.listing();
+        let mut lines: Vec<&str> = listing.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["A /srv/out/new", "C /etc/issue"]);
+    }
 
     #[test]
     fn a_diff_lists_files_without_their_folders_and_without_caches() {
