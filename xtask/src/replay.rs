@@ -102,7 +102,7 @@ impl Replay {
                     self.made.insert(key, failure);
                 }
             }
-            Outcome::Ran { .. } | Outcome::Locked { .. } | Outcome::Trouble(_) => {}
+            Outcome::Ran { .. } | Outcome::Locked { .. } | Outcome::NoWheel { .. } | Outcome::Trouble(_) => {}
         }
     }
 
