@@ -63,6 +63,9 @@ enum Command {
     Ci(commands::ci::Args),
     /// Time a repeated `repro` beside the bare `docker build` and `docker run`
     Bench(commands::bench::Args),
+    /// Make the generated tables of the knowledge base again
+    #[command(hide = true)]
+    Tables(commands::tables::Args),
     /// Everything that is too long for continuous integration
     Nightly(commands::nightly::Args),
     /// Print shell completions
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Bases(args) => commands::bases::run(&args),
         Command::Ci(args) => commands::ci::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Tables(args) => commands::tables::run(&args),
         Command::Nightly(args) => commands::nightly::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

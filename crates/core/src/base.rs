@@ -9,6 +9,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 use repro_note::{Block, Edit, Finding, Note, Pitfall, PitfallKind, parse};
 use serde::Serialize;
 
+use crate::contents::{self, Contents};
 use crate::context::{Context, is_within};
 use crate::diagnose::PatternIndex;
 use crate::environment::Environment;
@@ -23,6 +24,7 @@ pub struct KnowledgeBase {
     /// Notes of tables that have been checked before and are read when the first table is asked for.
     unread: Vec<(String, String)>,
     images: Vec<Image>,
+    contents: Option<Contents>,
     by_name: BTreeMap<String, usize>,
     by_distribution: BTreeMap<String, Vec<usize>>,
     by_import: BTreeMap<String, Vec<usize>>,
@@ -120,6 +122,34 @@ impl KnowledgeBase {
     /// The tables of `knowledge/matrices`.
     pub fn tables(&self) -> &Tables {
         self.tables.get_or_init(|| Tables::from_checked_texts(&self.unread))
+    }
+
+    /// Which packages bring which files; without it only the tables of the notes are asked.
+    #[must_use]
+    pub fn with_contents(mut self, contents: Option<Contents>) -> Self {
+        self.contents = contents;
+        self
+    }
+
+    /// Packages that bring a file on `release`: as the tables of the notes have it, which choose where several do, else as
+    /// the distribution's own index has it.
+    pub fn packages_of(&self, kind: contents::FileKind, name: &str, release: Option<&str>) -> Option<Vec<String>> {
+        let tables = self.tables();
+        let file = name.rsplit('/').next().unwrap_or(name);
+        let chosen = |name: &str| match kind {
+            contents::FileKind::SharedObject => tables.packages_of_shared_object(name, release),
+            contents::FileKind::Header => tables.packages_of_header(name, release),
+            contents::FileKind::Command => tables.packages_of_command(name, release),
+            contents::FileKind::PkgConfig | contents::FileKind::CMake => None,
+        };
+        let indexed = || {
+            let name = if kind == contents::FileKind::Header { name } else { file };
+            let mut packages = self.contents.as_ref()?.packages(kind, name, release)?;
+            // The others would bring the same file.
+            packages.truncate(1);
+            Some(packages)
+        };
+        chosen(name).or_else(indexed).or_else(|| chosen(file))
     }
 
     /// The note of this name (the file's stem).

@@ -22,6 +22,7 @@
 //! | which notes are about this? | [`KnowledgeBase::library`], [`by_distribution`](KnowledgeBase::by_distribution), [`by_import`](KnowledgeBase::by_import) |
 
 mod base;
+pub mod contents;
 mod context;
 mod diagnose;
 mod environment;

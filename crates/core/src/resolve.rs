@@ -7,6 +7,7 @@ use pep440_rs::Version;
 use pep508_rs::{Requirement, VersionOrUrl};
 use repro_note::{Edit, Fix, Strings, template};
 
+use crate::contents::FileKind;
 use crate::base::{KnowledgeBase, normalised};
 use crate::context::{Context, is_within};
 
@@ -73,9 +74,11 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
     let release = context.release();
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     match name {
-        "shared_object" => tables.packages_of_shared_object(value, release).and_then(words),
-        "header" => tables.packages_of_header(value, release).and_then(words),
-        "command" => tables.packages_of_command(value, release).and_then(words),
+        "shared_object" => base.packages_of(FileKind::SharedObject, value, release).and_then(words),
+        "header" => base.packages_of(FileKind::Header, value, release).and_then(words),
+        "command" => base.packages_of(FileKind::Command, value, release).and_then(words),
+        "pkg_config" => base.packages_of(FileKind::PkgConfig, value, release).and_then(words),
+        "cmake" => base.packages_of(FileKind::CMake, value, release).and_then(words),
         "apt_rename" => tables.apt_rename(value, release.unwrap_or("trixie")).and_then(|new| words(new.to_vec())),
         "distribution" => distribution(base, value, context),
         "torchvision" => tables.torch_companions(value)?.0.map(str::to_owned),

@@ -260,12 +260,7 @@ impl Tables {
 
     /// Packages that bring this header, as `#include` writes it, on `release`.
     pub fn packages_of_header(&self, header: &str, release: Option<&str>) -> Option<Vec<String>> {
-        let file = header.rsplit('/').next().unwrap_or(header);
-        self.packages()
-            .headers
-            .get(header)
-            .or_else(|| self.packages().headers.get(file))
-            .and_then(|packages| packages.exactly_on(release))
+        self.packages().headers.get(header).and_then(|packages| packages.exactly_on(release))
     }
 
     /// Packages that bring this command on `release`.

@@ -5,11 +5,19 @@
 use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
+use repro_core::contents::Contents;
 use repro_core::{KnowledgeBase, is_note};
 
 static KNOWLEDGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../knowledge");
 
-static BASE: LazyLock<KnowledgeBase> = LazyLock::new(|| KnowledgeBase::from_checked_texts(texts()));
+static BASE: LazyLock<KnowledgeBase> =
+    LazyLock::new(|| KnowledgeBase::from_checked_texts(texts()).with_contents(contents()));
+
+fn contents() -> Option<Contents> {
+    let files = KNOWLEDGE.get_file("tables/contents.fst")?;
+    let packages = KNOWLEDGE.get_file("tables/contents-packages.txt")?;
+    Contents::new(files.contents(), packages.contents_utf8()?)
+}
 
 /// The knowledge base that this program was built with.
 pub fn base() -> &'static KnowledgeBase {

@@ -3,7 +3,9 @@
 //! where a value is missing or is not a plain word. Log text is foreign: it never reaches a shell line unchecked.
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 15] = [
+pub const TABLES: [&str; 17] = [
+    "cmake",
+    "pkg_config",
     "shared_object",
     "header",
     "command",

@@ -12,4 +12,5 @@ pub mod nightly;
 pub mod notes;
 pub mod plan;
 pub mod repro;
+pub mod tables;
 pub mod verify_all;
