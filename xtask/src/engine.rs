@@ -381,6 +381,9 @@ impl Engine {
         arguments.push(image);
         let said =
             process::ask(&expression(self.program.as_path(), arguments), timeout).map_err(EngineError::from_io)?;
+        if interrupt::requested() {
+            return Err(EngineError::Interrupted);
+        }
         if said.ok() {
             return Ok(Pulled::Yes);
         }
