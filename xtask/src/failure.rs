@@ -45,7 +45,9 @@ impl Failure {
         if text.contains("hint: ") || !error.chain().any(is_full_disk) {
             return text;
         }
-        format!("{text}\nhint: free some space there, and run the same command again; nothing that was there before is lost")
+        format!(
+            "{text}\nhint: free some space there, and run the same command again; nothing that was there before is lost"
+        )
     }
 }
 

@@ -65,6 +65,7 @@ pub struct BuildOutcome {
 
 impl BuildOutcome {
     /// The image's id, where there is one.
+    #[cfg(test)]
     pub fn image_id(&self) -> Option<&str> {
         match &self.result {
             BuildResult::Built { image_id } => Some(image_id),
@@ -117,6 +118,29 @@ impl BuildFailureKind {
     /// the build may help.
     pub fn is_verdict(self) -> bool {
         matches!(self, Self::Step | Self::Dockerfile | Self::BaseImageMissing)
+    }
+
+    /// What went wrong and what to do next, where it says nothing about the Dockerfile.
+    pub fn trouble(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Step | Self::Dockerfile | Self::BaseImageMissing => {
+                ("the build failed", "the end of the log says why")
+            }
+            Self::RegistryUnreachable => (
+                "the base image is not on this machine and no registry answered the build",
+                "check the network; `cargo xtask doctor` says whether a registry answers",
+            ),
+            Self::Engine => (
+                "the engine was lost during the build",
+                "see whether its daemon runs (`cargo xtask doctor`), then run the same command again",
+            ),
+            Self::DiskFull => (
+                "the engine's disk ran full during the build",
+                "free some space (`docker system df` shows what takes it), then run the same command again",
+            ),
+            Self::TimedOut => ("the build took too long", "the end of the log shows what it was waiting for"),
+            Self::Interrupted => ("the build was interrupted", "run the same command again"),
+        }
     }
 }
 
@@ -259,6 +283,13 @@ impl Engine {
 
     fn is_disk_full(&self) -> bool {
         self.free_bytes().is_none_or(|free| free < FULL_BELOW)
+    }
+
+    /// Do these last words of a program speak of a full disk, and is the engine's disk one? What a program says alone is
+    /// not believed.
+    pub fn ran_out_of_disk(&self, words: &str) -> bool {
+        let lines: Vec<String> = words.lines().map(str::to_owned).collect();
+        speaks_of_full_disk(&lines) && self.is_disk_full()
     }
 }
 
