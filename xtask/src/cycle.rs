@@ -338,7 +338,14 @@ impl Cycle<'_> {
         ];
         for (name, text) in texts {
             let text = if self.hand_edited.iter().any(|n| n == name) {
-                fs_err::read_to_string(self.folder.join(name))?
+                let text = fs_err::read_to_string(self.folder.join(name))?;
+                if name == "Dockerfile" && self.attempt == 1 && !text.contains(&plan.source.commit) {
+                    report::warning(format!(
+                        "the Dockerfile edited by hand does not name {}: it builds another version",
+                        plan.source.commit
+                    ));
+                }
+                text
             } else {
                 text
             };

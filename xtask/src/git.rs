@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs,
-    io::{self, Read as _, Seek as _},
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -517,7 +517,14 @@ fn run_within(call: &Call, limit: Duration) -> Result<String, GitError> {
     if interrupt::requested() {
         return Err(GitError::Interrupted);
     }
-    Err(classify(command, &read(&mut err).unwrap_or_default()))
+    let complaint = read(&mut err).unwrap_or_default();
+    // What git wanted to say had no room either.
+    if complaint.is_empty()
+        && err.write_all(&[b' '; 4096]).is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    {
+        return Err(GitError::DiskFull);
+    }
+    Err(classify(command, &complaint))
 }
 
 /// Ends a `git`: asked first, so that it removes its locks and half-written packs, then killed.

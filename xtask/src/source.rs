@@ -139,7 +139,9 @@ pub(crate) enum SourceError {
     Sdist(#[from] pypi::SdistError),
     #[error("`git` is not installed\nhint: install it (`apt-get install git`), or pass a folder: `--source DIR`")]
     GitMissing,
-    #[error("the disk is full\nhint: free some space; `target/repro/cache` may be deleted")]
+    #[error(
+        "the disk is full, here or where temporary files go\nhint: free some space; `target/repro/cache` may be deleted"
+    )]
     DiskFull,
     #[error("interrupted")]
     Interrupted,

@@ -7,7 +7,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
     os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, fs::symlink},
     path::{Path, PathBuf},
@@ -39,6 +39,7 @@ struct Sandbox {
     /// `USER/REPO`, nobody else's.
     name: String,
     engine: String,
+    base: String,
     variables: Vec<(String, String)>,
 }
 
@@ -82,12 +83,14 @@ impl Sandbox {
         }
         let suffix = folder.path().extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let name = format!("local/thing-{suffix}");
-        let sandbox = Self { folder, name, engine: engine.to_owned(), variables };
+        let sandbox = Self { folder, name, engine: engine.to_owned(), base: BASE.to_owned(), variables };
         fs::write(sandbox.path("project/xtask/Cargo.toml"), "").unwrap();
         let checkout = sandbox.path("thing");
         fs::create_dir_all(&checkout).unwrap();
         fs::write(checkout.join("main.py"), MAIN).unwrap();
         fs::write(checkout.join("slow.py"), "import time\nprint('begun', flush=True)\ntime.sleep(600)\n").unwrap();
+        let fill = "with open('fill', 'wb') as file:\n    while True:\n        file.write(bytes(1 << 20))\n";
+        fs::write(checkout.join("fill.py"), fill).unwrap();
         fs::write(checkout.join("text.txt"), "the cat and the dog and the bird\n").unwrap();
         fs::write(checkout.join("README.md"), "# Words\n\n## Usage\n\n```sh\npython main.py\n```\n").unwrap();
         sandbox.git(&["init", "--quiet", "--initial-branch=main", "."]);
@@ -119,7 +122,7 @@ impl Sandbox {
     /// `repro USER/REPO --source …` on the checkout.
     fn repro(&self, arguments: &[&str]) -> Command {
         let mut command = self.program(&["--source"]);
-        command.arg(self.path("thing")).args(["--base", BASE]).args(arguments);
+        command.arg(self.path("thing")).args(["--base", &self.base]).args(arguments);
         command
     }
 
@@ -521,4 +524,251 @@ fn an_interruption_at_any_stage_leaves_nothing_behind() {
     }
     // And after all that it works.
     sandbox.check(&[], 0, "reproduced");
+}
+
+/// A daemon of its own, without a network, with its data in a folder that may be small.
+struct Daemon {
+    folder: tempfile::TempDir,
+    process: Option<Child>,
+}
+
+impl Daemon {
+    /// `size`: bytes of a file system of its own under its data, in `mount`'s words.
+    fn start(size: Option<&str>) -> Option<Self> {
+        let user = Command::new("id").arg("-u").output().ok()?;
+        let root = user.stdout.trim_ascii() == b"0";
+        let programs = ["dockerd", "unshare", "mount"];
+        let has =
+            |name: &&str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok_and(|s| s.success());
+        if !root || !programs.iter().all(|name| has(&name)) {
+            eprintln!("skipped: a daemon of its own takes root and {}", programs.join(", "));
+            return None;
+        }
+        let folder = tempfile::Builder::new().prefix("daemon.").tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        if let Some(size) = size {
+            let options = format!("size={size}");
+            let mut mount = Command::new("mount");
+            mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&data);
+            assert!(mount.status().unwrap().success());
+        }
+        let mut daemon = Self { folder, process: None };
+        daemon.run();
+        Some(daemon)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.path("d.sock"))
+    }
+
+    /// A network of its own, so that the machine's is left alone: a second daemon would take the first one's bridge away.
+    /// Processes and mounts of its own, so that they end with it.
+    fn run(&mut self) {
+        let log = fs::File::create(self.path("log")).unwrap();
+        let mut dockerd = Command::new("unshare");
+        dockerd.args(["--net", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+        dockerd.args(["dockerd", "--iptables=false", "-H", &self.host()]);
+        for (flag, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")] {
+            dockerd.args([flag, &self.path(name)]);
+        }
+        let space = self.folder.path().file_name().unwrap().to_string_lossy().replace('.', "-");
+        dockerd.args(["--containerd-namespace", &space, "--containerd-plugins-namespace", &format!("{space}-plugins")]);
+        dockerd.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        self.process = Some(dockerd.spawn().unwrap());
+        let started = Instant::now();
+        while !self.docker(&["version"]).status.success() {
+            let log = || fs::read_to_string(self.path("log")).unwrap_or_default();
+            assert!(started.elapsed() < Duration::from_mins(1), "{}", log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Output {
+        Command::new("docker").args(["-H", &self.host()]).args(arguments).output().unwrap()
+    }
+
+    /// Copies an image of the usual engine.
+    fn load(&self, image: &str) {
+        let mut save = Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut load = Command::new("docker");
+        load.args(["-H", &self.host(), "load", "--quiet"]).stdin(save.stdout.take().unwrap());
+        let loaded = load.output().unwrap();
+        assert!(save.wait().unwrap().success() && loaded.status.success(), "{}", said(&loaded));
+    }
+
+    /// As if the kernel had ended it for lack of memory.
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        let _ = fs::remove_file(self.path("pid"));
+        let _ = fs::remove_dir_all(self.path("exec"));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+        // Usually nothing is mounted there.
+        let _ = Command::new("umount").arg(self.path("data")).stderr(Stdio::null()).status();
+    }
+}
+
+/// The base with git in it, so that a build needs no network; made with the usual engine.
+const BASE_WITH_GIT: &str = "repro-test-git:1";
+
+/// A sandbox whose resolve is done, and a daemon of its own with the base in it.
+fn prepared(size: Option<&str>) -> Option<(Sandbox, Daemon)> {
+    let mut sandbox = Sandbox::new().filter(|sandbox| sandbox.engine == "docker")?;
+    let daemon = Daemon::start(size)?;
+    let context = sandbox.path("base");
+    fs::create_dir(&context).unwrap();
+    let install = "apt-get update && apt-get install -y --no-install-recommends ca-certificates git";
+    fs::write(context.join("Dockerfile"), format!("FROM {BASE}\nRUN {install}\n")).unwrap();
+    let built = sandbox.engine(&["build", "--quiet", "--tag", BASE_WITH_GIT, context.to_str().unwrap()]);
+    assert!(built.contains("sha256:"), "{built}");
+    daemon.load(BASE_WITH_GIT);
+    sandbox.base = BASE_WITH_GIT.to_owned();
+    sandbox.check(&["--stop-after", "lock"], 0, "stopped");
+    fs::remove_dir_all(sandbox.path("results")).unwrap();
+    sandbox.variables = vec![("DOCKER_HOST".to_owned(), daemon.host())];
+    Some((sandbox, daemon))
+}
+
+#[test]
+fn a_daemon_that_is_killed_in_the_middle_is_no_verdict_and_nothing_is_lost() {
+    if !long() {
+        return;
+    }
+    let Some((sandbox, mut daemon)) = prepared(None) else { return };
+    sandbox.check(&[], 0, "reproduced");
+    // While it builds: a step that lasts, written by hand.
+    let dockerfile = fs::read_to_string(sandbox.result("Dockerfile")).unwrap();
+    fs::write(sandbox.result("Dockerfile"), dockerfile.clone() + "RUN echo begun && sleep 600\n").unwrap();
+    let before = contents(&sandbox.result(""));
+    let mut child = Running::start(&mut sandbox.repro(&[]));
+    child.wait_for(&Moment::Word("RUN echo begun"), || false);
+    std::thread::sleep(Duration::from_secs(1));
+    daemon.kill();
+    check(&child.end(), 3, "the engine was lost during the build");
+    assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
+    sandbox.check_clean();
+
+    // While it runs.
+    daemon.run();
+    fs::write(sandbox.result("Dockerfile"), dockerfile).unwrap();
+    let before = contents(&sandbox.result(""));
+    let slow = ["--command", "python slow.py", "--max-attempts", "1"];
+    let mut child = Running::start(&mut sandbox.repro(&slow));
+    let process = child.child.id();
+    child.wait_for(&Moment::Container("local-thing"), || {
+        !sandbox.engine(&["ps", "--quiet", "--filter", "name=repro-local-thing"]).is_empty()
+    });
+    daemon.kill();
+    check(&child.end(), 3, "the engine was lost");
+    assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
+    sandbox.check_clean();
+
+    // The next run removes what could not be removed without a daemon.
+    daemon.run();
+    sandbox.check(&[], 0, "reproduced");
+    sandbox.check_no_container(process);
+}
+
+#[test]
+fn a_full_disk_of_the_engine_is_no_verdict() {
+    if !long() {
+        return;
+    }
+    let Some((sandbox, daemon)) = prepared(Some("1200m")) else { return };
+    sandbox.check(&[], 0, "reproduced");
+    let fill = "dd if=/dev/zero of=/var/tmp/fill bs=1M";
+    // While the main command runs.
+    let before = contents(&sandbox.result(""));
+    sandbox.check(&["--command", "python fill.py"], 3, "disk ran full while the main command ran");
+    assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
+    // While it builds.
+    let dockerfile = fs::read_to_string(sandbox.result("Dockerfile")).unwrap();
+    fs::write(sandbox.result("Dockerfile"), format!("{dockerfile}USER 0\nRUN {fill}\n")).unwrap();
+    let before = contents(&sandbox.result(""));
+    sandbox.check(&[], 3, "disk ran full during the build");
+    assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
+    // Before it begins.
+    let left = ["run", "--detach", "--name", "filler", BASE_WITH_GIT, "sh", "-c"];
+    daemon.docker(&[left.as_slice(), &["head -c 800M /dev/zero > /var/tmp/fill; sleep 600"]].concat());
+    let started = Instant::now();
+    while free(&daemon.path("data")) > 200_000 && started.elapsed() < Duration::from_mins(1) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    sandbox.check(&[], 3, "disk is full");
+}
+
+/// Free kilobytes of the file system at `path`.
+fn free(path: &str) -> u64 {
+    let output = Command::new("df").args(["-Pk", path]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// A small file system at a folder, as long as this value.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(folder: PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir_all(&folder).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&folder).stderr(Stdio::null());
+        let mounted = mount.status().is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("skipped: a small file system takes root");
+        }
+        mounted.then_some(Self(folder))
+    }
+
+    /// Not a byte more.
+    fn fill(&self) {
+        let zeros = vec![0; 4096];
+        let mut file = fs::File::create(self.0.join("filler")).unwrap();
+        while file.write_all(&zeros).is_ok() {}
+    }
+
+    fn empty(&self) {
+        fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_of_this_machine_loses_nothing() {
+    if !long() {
+        return;
+    }
+    let Some(sandbox) = Sandbox::new() else { return };
+    let Some(results) = Small::mount(sandbox.path("results"), "1m") else { return };
+    let Some(temporary) = Small::mount(sandbox.path("temporary"), "1m") else { return };
+    let Some(target) = Small::mount(sandbox.path("project/target"), "4m") else { return };
+    sandbox.check(&[], 0, "reproduced");
+    fs::write(sandbox.path("thing/text.txt"), "some other words\n").unwrap();
+    sandbox.commit();
+    let before = contents(&sandbox.result(""));
+    for full in [&results, &temporary, &target] {
+        full.fill();
+        let output = sandbox.repro(&[]).output().unwrap();
+        full.empty();
+        check(&output, 3, "free some space");
+        assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
+        sandbox.check_clean();
+    }
+    assert!(said(&sandbox.check(&[], 0, "reproduced")).contains("3 words in all"));
 }

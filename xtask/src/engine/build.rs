@@ -209,6 +209,8 @@ impl Engine {
                 End::Exited(_) if step_code.is_some() => BuildFailureKind::Step,
                 End::Exited(_) => classify(&own_words),
             };
+            // What a builder says when it loses its daemon differs; whether the daemon answers does not.
+            let kind = if kind.is_verdict() && !self.answers() { BuildFailureKind::Engine } else { kind };
             BuildResult::Failed(BuildFailure { kind, step, output, exit_code })
         };
         Ok(BuildOutcome { result, seconds, log: log.to_owned(), cached_steps: reader.cached, clipped: reader.clipped })
@@ -309,12 +311,13 @@ fn speaks_of_full_disk(lines: &[String]) -> bool {
 pub(super) fn classify(words: &str) -> BuildFailureKind {
     // error during connect: Post "http://…/build?…": EOF
     // Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+    // cannot write /tmp/x/image-id because server did not provide an image ID
     // ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF
     static ENGINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
             "(?i)error during connect|cannot connect to the docker daemon|is the docker daemon running\
              |failed to receive status: rpc error|code = unavailable desc|transport is closing\
-             |failed to register layer|unexpected eof$|no active session|cannot connect to podman",
+             |failed to register layer|server did not provide an image id|unexpected eof$|no active session|cannot connect to podman",
         )
         .ok()
     });
@@ -383,6 +386,7 @@ mod tests {
             "error during connect: Post \"http://%2Fvar%2Frun%2Fdocker.sock/v1.41/build\": EOF",
             BuildFailureKind::Engine,
         );
+        check("cannot write /tmp/x/image-id because server did not provide an image ID", BuildFailureKind::Engine);
         check("dockerfile parse error line 2: unknown instruction: RUNN", BuildFailureKind::Dockerfile);
         check("failed to compute cache key: \"/nothere\" not found: not found", BuildFailureKind::Dockerfile);
         check(
