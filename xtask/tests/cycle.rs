@@ -688,23 +688,23 @@ fn a_full_disk_of_the_engine_is_no_verdict() {
     }
     let Some((sandbox, daemon)) = prepared(Some("1200m")) else { return };
     sandbox.check(&[], 0, "reproduced");
-    let fill = "dd if=/dev/zero of=/var/tmp/fill bs=1M";
+    // Before it builds.
+    let filler =
+        ["run", "--network", "none", "--name", "filler", BASE_WITH_GIT, "sh", "-c", "cat /dev/zero > /var/tmp/fill"];
+    let filled = said(&daemon.docker(&filler));
+    assert!(filled.to_lowercase().contains("no space left on device"), "{filled}");
+    sandbox.check(&[], 3, "disk is full");
+    daemon.docker(&["rm", "--force", "filler"]);
     // While the main command runs.
     let before = contents(&sandbox.result(""));
     sandbox.check(&["--command", "python fill.py"], 3, "disk ran full while the main command ran");
     assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
     // While it builds.
     let dockerfile = fs::read_to_string(sandbox.result("Dockerfile")).unwrap();
-    fs::write(sandbox.result("Dockerfile"), format!("{dockerfile}USER 0\nRUN {fill}\n")).unwrap();
+    fs::write(sandbox.result("Dockerfile"), dockerfile + "USER 0\nRUN cat /dev/zero > /var/tmp/fill\n").unwrap();
     let before = contents(&sandbox.result(""));
     sandbox.check(&[], 3, "disk ran full during the build");
     assert!(contents(&sandbox.result("")) == before, "an earlier success was changed");
-    // Before it begins.
-    let fill =
-        ["run", "--network", "none", "--name", "filler", BASE_WITH_GIT, "sh", "-c", "cat /dev/zero > /var/tmp/fill"];
-    let filled = said(&daemon.docker(&fill));
-    assert!(filled.to_lowercase().contains("no space left on device"), "{filled}");
-    sandbox.check(&[], 3, "disk is full");
 }
 
 /// A small file system at a folder, as long as this value.
@@ -763,4 +763,19 @@ fn a_full_disk_of_this_machine_loses_nothing() {
         sandbox.check_clean();
     }
     assert!(said(&sandbox.check(&[], 0, "reproduced")).contains("3 words in all"));
+}
+
+#[test]
+fn a_repository_of_two_gigabytes_takes_part_in_a_whole_cycle() {
+    if !long() {
+        return;
+    }
+    // On a daemon of its own, whose cache goes with it.
+    let Some((sandbox, _daemon)) = prepared(None) else { return };
+    let data = fs::File::create(sandbox.path("thing/data.bin")).unwrap();
+    data.set_len(2 << 30).unwrap();
+    sandbox.commit();
+    let output = sandbox.check(&["--format", "json"], 0, "8 words in all");
+    let receipt: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(receipt["image_bytes"].as_u64().is_some_and(|bytes| bytes > 2 << 30), "{receipt}");
 }
