@@ -208,6 +208,7 @@ impl Drop for Sandbox {
 }
 
 /// When a signal is sent.
+#[derive(Clone, Copy)]
 enum Moment<'a> {
     /// This stands in what the program says.
     Word(&'a str),
@@ -540,7 +541,7 @@ impl Daemon {
         let programs = ["dockerd", "unshare", "mount"];
         let has =
             |name: &&str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok_and(|s| s.success());
-        if !root || !programs.iter().all(|name| has(&name)) {
+        if !root || !programs.iter().all(has) {
             eprintln!("skipped: a daemon of its own takes root and {}", programs.join(", "));
             return None;
         }
@@ -634,7 +635,7 @@ fn prepared(size: Option<&str>) -> Option<(Sandbox, Daemon)> {
     let built = sandbox.engine(&["build", "--quiet", "--tag", BASE_WITH_GIT, context.to_str().unwrap()]);
     assert!(built.contains("sha256:"), "{built}");
     daemon.load(BASE_WITH_GIT);
-    sandbox.base = BASE_WITH_GIT.to_owned();
+    BASE_WITH_GIT.clone_into(&mut sandbox.base);
     sandbox.check(&["--stop-after", "lock"], 0, "stopped");
     fs::remove_dir_all(sandbox.path("results")).unwrap();
     sandbox.variables = vec![("DOCKER_HOST".to_owned(), daemon.host())];
@@ -679,6 +680,28 @@ fn a_daemon_that_is_killed_in_the_middle_is_no_verdict_and_nothing_is_lost() {
     daemon.run();
     sandbox.check(&[], 0, "reproduced");
     sandbox.check_no_container(process);
+}
+
+#[test]
+fn an_interrupted_build_leaves_no_container_with_either_builder() {
+    if !long() {
+        return;
+    }
+    let Some((mut sandbox, _daemon)) = prepared(None) else { return };
+    sandbox.check(&[], 0, "reproduced");
+    let dockerfile = fs::read_to_string(sandbox.result("Dockerfile")).unwrap();
+    fs::write(sandbox.result("Dockerfile"), dockerfile + "RUN echo begun && sleep 600\n").unwrap();
+    for buildkit in ["1", "0"] {
+        sandbox.variables.push(("DOCKER_BUILDKIT".to_owned(), buildkit.to_owned()));
+        check_interrupted(&sandbox, sandbox.repro(&[]), "-INT", Moment::Word("RUN echo begun"));
+        // The daemon needs a moment for what its client no longer waits for.
+        let started = Instant::now();
+        while !sandbox.engine(&["ps", "--all", "--quiet"]).is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(20), "{}", sandbox.engine(&["ps", "--all"]));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        sandbox.variables.pop();
+    }
 }
 
 #[test]
