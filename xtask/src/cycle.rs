@@ -133,9 +133,6 @@ fn plan_source(source: &source::Source) -> Source {
 /// Compiling extensions takes long; for ever is too long.
 pub const BUILD_LIMIT: Duration = Duration::from_hours(3);
 
-/// Free bytes without which no build is begun: a Python, its libraries and what their installation throws away.
-const BUILD_ROOM: u64 = 2_000_000_000;
-
 /// How the cycle is to be run.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -370,7 +367,14 @@ impl Cycle<'_> {
         ];
         for (name, text) in texts {
             let text = if self.hand_edited.iter().any(|n| n == name) {
-                fs_err::read_to_string(self.folder.join(name))?
+                let text = fs_err::read_to_string(self.folder.join(name))?;
+                if name == "Dockerfile" && self.attempt == 1 && !text.contains(&plan.source.commit) {
+                    report::warning(format!(
+                        "the Dockerfile edited by hand does not name {}: it builds another version",
+                        plan.source.commit
+                    ));
+                }
+                text
             } else {
                 text
             };
@@ -419,7 +423,7 @@ impl Cycle<'_> {
 
     fn build(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
         let log = self.logs.join(format!("attempt-{}-build.log", self.attempt));
-        self.engine.require_free(BUILD_ROOM)?;
+        self.engine.require_free(room(plan))?;
         let mut request = BuildRequest {
             context: self.work.clone(),
             dockerfile: self.work.join("Dockerfile"),
@@ -453,7 +457,8 @@ impl Cycle<'_> {
                 Outcome::Failed { log: failure.output.join("\n"), seconds }
             }
             BuildResult::Failed(failure) => {
-                Outcome::Trouble(format!("the build could not be finished ({:?}); see {}", failure.kind, log.display()))
+                let (what, hint) = failure.kind.trouble();
+                Outcome::Trouble(format!("{what}; see {}\nhint: {hint}", log.display()))
             }
         })
     }
@@ -485,6 +490,13 @@ impl Cycle<'_> {
             cache: Some(self.project.cache()),
         };
         let ran = smoke::run(self.engine, &request, &log)?;
+        if !ran.verdict.success && self.engine.ran_out_of_disk(&ran.text) {
+            return Ok(Outcome::Trouble(format!(
+                "the engine's disk ran full while the main command ran; see {}\nhint: free some space (`docker system df` \
+                 shows what takes it), then run the same command again",
+                log.display()
+            )));
+        }
         self.run_seconds = ran.seconds;
         self.run_log = Some(log);
         self.evidence = ran.evidence;
@@ -525,29 +537,33 @@ impl Cycle<'_> {
             }
         }
         contents.push(("README.md".to_owned(), documents::readme(plan, Some(&receipt)).into_bytes()));
-        fs_err::create_dir_all(into.join("run"))?;
+        // All of it beside its places first: what the disk does not take changes nothing.
+        let mut staged = Vec::new();
         for (name, bytes) in &contents {
+            // Left out of the receipt too, and so known as somebody's own the next time.
             if self.hand_edited.iter().any(|n| n == name) {
                 continue;
             }
-            files::write_if_changed(&into.join(name), bytes)?;
+            let path = into.join(name);
+            if !files::holds(&path, bytes) {
+                staged.push(files::Staged::new(&path, bytes)?);
+            }
             receipt.files.insert(name.clone(), lock::hex(&Sha256::digest(bytes)));
         }
-        // Only where there is something in it.
-        let _ = fs_err::remove_dir(into.join("run"));
         let toml = into.join("repro.toml");
         if !toml.exists() {
-            files::write_atomically(&toml, TEMPLATE.as_bytes())?;
-        }
-        if self.stand_in && into != self.work {
-            source::stand_in_clone(&self.read.source, &into.join("source.git")).map_err(Failure::from)?;
+            staged.push(files::Staged::new(&toml, TEMPLATE.as_bytes())?);
         }
         // What is committed names no path of this machine; logs are for whoever ran it.
         let stored = Receipt { logs: BTreeMap::new(), ..receipt.clone() };
-        files::write_atomically(
-            &into.join("receipt.json"),
-            format!("{}\n", serde_json::to_string_pretty(&stored)?).as_bytes(),
-        )?;
+        let text = format!("{}\n", serde_json::to_string_pretty(&stored)?);
+        staged.push(files::Staged::new(&into.join("receipt.json"), text.as_bytes())?);
+        if self.stand_in && into != self.work {
+            source::stand_in_clone(&self.read.source, &into.join("source.git")).map_err(Failure::from)?;
+        }
+        for file in staged {
+            file.put()?;
+        }
         Ok(receipt)
     }
 
@@ -663,20 +679,45 @@ fn say_attempt(state: &State) {
     }
 }
 
-/// Names of files in a repository's folder that differ from what its receipt says was written.
+/// Names of files in a repository's folder that are not as the receipt says that they were written. What no receipt
+/// speaks of is somebody's own.
 fn hand_edited(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let Ok(text) = fs_err::read_to_string(folder.join("receipt.json")) else { return Ok(Vec::new()) };
-    let receipt: Receipt = serde_json::from_str(&text).map_err(|e| {
-        input(format!("{}/receipt.json: {e}\nhint: restore it from version control, or delete it", folder.display()))
-    })?;
+    let written = match fs_err::read_to_string(folder.join("receipt.json")) {
+        Ok(text) => {
+            let receipt: Receipt = serde_json::from_str(&text).map_err(|e| {
+                input(format!(
+                    "{}/receipt.json: {e}\nhint: restore it from version control, or delete it",
+                    folder.display()
+                ))
+            })?;
+            receipt.files
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(error.into()),
+    };
     let mut edited = Vec::new();
     for name in WRITTEN {
-        let (Some(hash), Ok(bytes)) = (receipt.files.get(name), fs_err::read(folder.join(name))) else { continue };
-        if *hash != lock::hex(&Sha256::digest(&bytes)) {
+        let Ok(bytes) = fs_err::read(folder.join(name)) else { continue };
+        if written.get(name) != Some(&lock::hex(&Sha256::digest(&bytes))) {
             edited.push(name.to_owned());
         }
     }
     Ok(edited)
+}
+
+/// Bytes of the engine's disk below which a build is not begun: a lower bound, so that nothing is refused that might fit.
+fn room(plan: &Plan) -> u64 {
+    let carries = |prefix: &str| {
+        plan.lock.as_ref().is_some_and(|lock| lock.requirements.iter().any(|line| line.starts_with(prefix)))
+    };
+    // Packed and unpacked side by side, with the layer that is made of them.
+    if carries("nvidia-") {
+        6_000_000_000
+    } else if carries("torch==") || carries("tensorflow") {
+        2_000_000_000
+    } else {
+        300_000_000
+    }
 }
 
 fn proved_before(folder: &Path) -> bool {
@@ -688,6 +729,25 @@ fn proved_before(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_no_receipt_speaks_of_is_somebodys_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let dockerfile = folder.path().join("Dockerfile");
+        assert_eq!(hand_edited(folder.path()).unwrap(), [""; 0]);
+        fs_err::write(&dockerfile, "FROM mine").unwrap();
+        assert_eq!(hand_edited(folder.path()).unwrap(), ["Dockerfile"]);
+        let hash = lock::hex(&Sha256::digest("FROM mine"));
+        let receipt = Receipt { files: BTreeMap::from([("Dockerfile".to_owned(), hash)]), ..Receipt::default() };
+        fs_err::write(folder.path().join("receipt.json"), serde_json::to_string(&receipt).unwrap()).unwrap();
+        assert_eq!(hand_edited(folder.path()).unwrap(), [""; 0]);
+        fs_err::write(&dockerfile, "FROM other").unwrap();
+        assert_eq!(hand_edited(folder.path()).unwrap(), ["Dockerfile"]);
+        fs_err::write(folder.path().join("receipt.json"), "{").unwrap();
+        assert!(hand_edited(folder.path()).unwrap_err().to_string().contains("hint: "));
+    }
+
     #[test]
     fn every_sample_that_a_plan_can_name_is_compiled_in() {
         for name in repro_inspect::OURS {

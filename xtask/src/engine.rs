@@ -19,7 +19,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
@@ -351,6 +351,11 @@ impl Engine {
         expression(self.build_program.as_path(), arguments).env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" })
     }
 
+    /// Is there still an engine that answers?
+    fn answers(&self) -> bool {
+        process::ask(&expression(self.program.as_path(), ["version"]), PATIENCE).is_ok_and(|said| said.ok())
+    }
+
     /// Is the image on this machine?
     pub fn image_exists(&self, image: &str) -> Result<bool, EngineError> {
         Ok(self.inspect(image)?.is_some())
@@ -401,6 +406,9 @@ impl Engine {
         arguments.push(image);
         let said =
             process::ask(&expression(self.program.as_path(), arguments), timeout).map_err(EngineError::from_io)?;
+        if interrupt::requested() {
+            return Err(EngineError::Interrupted);
+        }
         if said.ok() {
             return Ok(Pulled::Yes);
         }
@@ -488,7 +496,13 @@ impl Engine {
         // Already gone is fine, and nothing else can be done about a daemon that is gone.
         // Not through `ask`, which does nothing more once the program is interrupted.
         let removal = expression(self.program.as_path(), ["rm", "--force", "--volumes", name]);
-        let _ = process::ask(&removal, PATIENCE);
+        let started = Instant::now();
+        // An interruption removes it from another thread: who comes second waits until it is gone.
+        while process::ask(&removal, PATIENCE).is_ok_and(|said| said.complaint().contains("already in progress"))
+            && started.elapsed() < PATIENCE
+        {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<Said, EngineError> {

@@ -1,5 +1,6 @@
 //! How commands end when they do not end well: exit code 2 for usage and bad input, 3 for what could not be told.
 
+use std::io;
 use std::process::ExitCode;
 
 use crate::engine::EngineError;
@@ -20,14 +21,14 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code of an error: 2 unless something in its chain says otherwise. What the engine refuses, and what another
-    /// run holds, says nothing about the input.
+    /// The exit code of an error: 2 unless something in its chain says otherwise. What the engine refuses, what another
+    /// run holds, and what the disk does not take says nothing about the input.
     pub fn exit_code(error: &anyhow::Error) -> ExitCode {
         for cause in error.chain() {
             if let Some(engine) = cause.downcast_ref::<EngineError>() {
                 return ExitCode::from(if matches!(engine, EngineError::Interrupted) { 130 } else { 3 });
             }
-            if cause.is::<LockError>() {
+            if cause.is::<LockError>() || is_full_disk(cause) {
                 return ExitCode::from(3);
             }
         }
@@ -37,6 +38,27 @@ impl Failure {
             Some(Self::Input(_)) | None => ExitCode::from(2),
         }
     }
+
+    /// The words of an error, with a next step where what failed was the disk and nobody gave one.
+    pub fn message(error: &anyhow::Error) -> String {
+        let text = format!("{error:#}");
+        if text.contains("hint: ") || !error.chain().any(is_full_disk) {
+            return text;
+        }
+        format!(
+            "{text}\nhint: free some space there, and run the same command again; nothing that was there before is lost"
+        )
+    }
+}
+
+/// Did a file system refuse to take more? Not the engine's, which says so in words.
+fn is_full_disk(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+        )
+    })
 }
 
 /// An input error as `anyhow` carries it.

@@ -20,30 +20,56 @@ const LOCK_POLL: Duration = Duration::from_millis(50);
 ///
 /// Missing folders are made. The file's mode is 0666 less the process's umask. On an error nothing is left behind.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
+    Staged::new(path, bytes)?.put()
+}
+
+/// A file that is written beside its place, and not yet at it. It goes when it is dropped.
+///
+/// Files that belong together are all staged before the first is put: a full disk is met while nothing has changed.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Writes `bytes` beside `path`. Missing folders are made.
+    pub(crate) fn new(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let folder = folder_of(path);
+        fs_err::create_dir_all(folder)?;
+        // The same folder, so that the rename stays within one file system.
+        let mut file = tempfile::Builder::new()
+            .prefix(".repro-")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(|error| about(&error, "create a file in", folder))?;
+        file.write_all(bytes).map_err(|error| about(&error, "write", path))?;
+        file.as_file().sync_all().map_err(|error| about(&error, "write", path))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Puts it at its place.
+    pub(crate) fn put(self) -> io::Result<()> {
+        let Self { file, path } = self;
+        file.persist(&path).map_err(|error| about(&error.error, "write", &path))?;
+        // The rename itself is only durable with its folder; not every file system can do this, and none needs it to be
+        // consistent.
+        let _ = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    fs_err::create_dir_all(folder)?;
-    // The same folder, so that the rename stays within one file system.
-    let mut file = tempfile::Builder::new()
-        .prefix(".repro-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(|error| about(&error, "create a file in", folder))?;
-    file.write_all(bytes).map_err(|error| about(&error, "write", path))?;
-    file.as_file().sync_all().map_err(|error| about(&error, "write", path))?;
-    file.persist(path).map_err(|error| about(&error.error, "write", path))?;
-    // The rename itself is only durable with its folder; not every file system can do this, and none needs it to be
-    // consistent.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
+    }
 }
 
 /// Writes only where the content differs, so that a repeated run leaves modification times alone.
 /// Says whether it wrote.
 pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if std::fs::read(path).is_ok_and(|present| present == bytes) {
+    if holds(path, bytes) {
         return Ok(false);
     }
     write_atomically(path, bytes)?;
@@ -58,6 +84,11 @@ pub(crate) fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut file = File::options().append(true).create(true).open(path).map_err(|error| about(&error, "open", path))?;
     file.write_all(bytes).map_err(|error| about(&error, "write", path))
+}
+
+/// Is this what the file holds?
+pub(crate) fn holds(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::read(path).is_ok_and(|present| present == bytes)
 }
 
 fn about(error: &io::Error, verb: &str, path: &Path) -> io::Error {
@@ -153,6 +184,19 @@ mod tests {
         let error = write_atomically(&path, b"x").unwrap_err();
         assert!(error.to_string().contains("taken"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn staged_files_change_nothing_before_they_are_put_and_go_when_they_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/x");
+        write_atomically(&path, b"old").unwrap();
+        let staged = Staged::new(&path, b"new").unwrap();
+        assert!(holds(&path, b"old"));
+        drop(staged);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        Staged::new(&path, b"new").unwrap().put().unwrap();
+        assert!(holds(&path, b"new"));
     }
 
     #[test]

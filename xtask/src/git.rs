@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs,
-    io::{self, Read as _, Seek as _},
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -20,6 +20,8 @@ use crate::interrupt;
 const ASK_LIMIT: Duration = Duration::from_secs(90);
 /// A fetch may carry gigabytes; one that has stopped moving is ended earlier, by git itself.
 const FETCH_LIMIT: Duration = Duration::from_hours(1);
+/// Between asking a `git` to end and killing it.
+const GRACE: Duration = Duration::from_secs(3);
 /// Work on local files.
 const LOCAL_LIMIT: Duration = Duration::from_mins(10);
 
@@ -119,9 +121,19 @@ pub(crate) fn advertised(url: &str, patterns: &[String]) -> Result<BTreeMap<Stri
     Ok(found)
 }
 
-/// Makes an empty bare repository at `path`, unless one is there.
+/// Makes an empty bare repository at `path`, unless one is there. The caller is the only one who works on it: what a
+/// killed `git` left behind there, which would stop the next one, is removed.
 pub(crate) fn init_bare(path: &Path) -> Result<(), GitError> {
     if path.join("HEAD").exists() && path.join("objects").exists() {
+        for name in ["shallow.lock", "config.lock", "HEAD.lock", "packed-refs.lock"] {
+            // Usually not there.
+            let _ = fs::remove_file(path.join(name));
+        }
+        let packs = fs::read_dir(path.join("objects/pack")).into_iter().flatten().flatten();
+        for file in packs.filter(|file| file.file_name().as_encoded_bytes().starts_with(b"tmp_")) {
+            // Only space is lost where it stays.
+            let _ = fs::remove_file(file.path());
+        }
         return Ok(());
     }
     if let Some(parent) = path.parent() {
@@ -482,8 +494,7 @@ fn run_within(call: &Call, limit: Duration) -> Result<String, GitError> {
         match handle.wait_timeout(step) {
             Ok(Some(output)) => break output.status,
             Ok(None) if Instant::now() >= end || interrupt::requested() => {
-                // The answer is known whether or not the signal arrives.
-                let _ = handle.kill();
+                stop(&handle);
                 return Err(if interrupt::requested() {
                     GitError::Interrupted
                 } else {
@@ -506,7 +517,25 @@ fn run_within(call: &Call, limit: Duration) -> Result<String, GitError> {
     if interrupt::requested() {
         return Err(GitError::Interrupted);
     }
-    Err(classify(command, &read(&mut err).unwrap_or_default()))
+    let complaint = read(&mut err).unwrap_or_default();
+    // What git wanted to say had no room either.
+    if complaint.is_empty()
+        && err.write_all(&[b' '; 4096]).is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    {
+        return Err(GitError::DiskFull);
+    }
+    Err(classify(command, &complaint))
+}
+
+/// Ends a `git`: asked first, so that it removes its locks and half-written packs, then killed.
+fn stop(handle: &duct::Handle) {
+    for pid in handle.pids() {
+        // The answer is known whether or not the signal arrives.
+        let _ = duct::cmd!("kill", "-TERM", pid.to_string()).stderr_null().unchecked().run();
+    }
+    if !matches!(handle.wait_timeout(GRACE), Ok(Some(_))) {
+        let _ = handle.kill();
+    }
 }
 
 fn failed(command: &str, error: &io::Error) -> GitError {
@@ -653,6 +682,23 @@ mod tests {
             error.ends_with("ssh: Could not resolve hostname mirror.example: Name or service not known"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_killed_git_left_behind_does_not_stop_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (upstream, cache) = (folder.path().join("upstream"), folder.path().join("cache.git"));
+        fs::create_dir_all(&upstream).unwrap();
+        fs::write(upstream.join("a.py"), "x = 1\n").unwrap();
+        let made = stand_in(StandInFrom::Folder(&upstream), &folder.path().join("source.git")).unwrap();
+        init_bare(&cache).unwrap();
+        fs::write(cache.join("shallow.lock"), "").unwrap();
+        fs::write(cache.join("objects/pack/tmp_pack_x"), "half").unwrap();
+        let url = format!("file://{}", folder.path().join("source.git").display());
+        assert!(fetch_commit(&cache, &url, &made.commit).is_err(), "a lock of git stops it");
+        init_bare(&cache).unwrap();
+        fetch_commit(&cache, &url, &made.commit).unwrap();
+        assert!(!cache.join("objects/pack/tmp_pack_x").exists());
     }
 
     #[test]

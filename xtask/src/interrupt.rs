@@ -44,6 +44,7 @@ pub fn install() {
         std::thread::spawn(|| {
             REGISTRY.run();
             std::thread::sleep(GRACE);
+            crate::report::error(crate::failure::Failure::Interrupted);
             std::process::exit(i32::from(EXIT_CODE));
         });
     });

@@ -10,7 +10,8 @@ use repro_generator::plan::{Lock, Plan};
 use repro_generator::resolve::{self, FOLDER, Input, UV_VERSION};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::{BuildRequest, Engine, Mount, RunRequest};
+use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunRequest};
+use crate::failure::{Failure, could_not_tell};
 use crate::files;
 
 /// What a resolve gave: a lock, or the resolver's words.
@@ -75,8 +76,24 @@ pub fn lock(
         text.push_str(&fs_err::read_to_string(&part).unwrap_or_default());
         files::write_atomically(log, text.as_bytes())?;
         if outcome.exit_code != 0 {
+            if outcome.interrupted {
+                anyhow::bail!(Failure::Interrupted);
+            }
+            if engine.ran_out_of_disk(&text) {
+                anyhow::bail!(Failure::CouldNotTell(format!(
+                    "the engine's disk ran full during the resolve; see {}\nhint: free some space, then run the same command again",
+                    log.display()
+                )));
+            }
+            if outcome.timed_out {
+                anyhow::bail!(Failure::CouldNotTell(format!(
+                    "the resolve took longer than {} s; see {}\nhint: is the package index slow? Run the same command again",
+                    LIMIT.as_secs(),
+                    log.display()
+                )));
+            }
             if unreachable(&text) {
-                anyhow::bail!(crate::failure::Failure::CouldNotTell(format!(
+                anyhow::bail!(Failure::CouldNotTell(format!(
                     "the package index did not answer the resolver; see {}\nhint: check the network of containers with `cargo xtask doctor`",
                     log.display()
                 )));
@@ -171,9 +188,14 @@ fn resolver(engine: &Engine, environment: &Environment, cache: &Path) -> anyhow:
         ..BuildRequest::default()
     };
     let outcome = engine.build(&request, &log, &mut |_| {})?;
-    if outcome.image_id().is_none() {
-        return Err(crate::failure::could_not_tell(format!(
-            "the resolver could not be set up on `{}`; see {}\nhint: containers must reach the package index; `cargo xtask doctor` checks that",
+    if let BuildResult::Failed(failure) = outcome.result {
+        let (what, hint) = if failure.kind.is_verdict() {
+            ("uv cannot be had", "containers must reach the package index; `cargo xtask doctor` checks that")
+        } else {
+            failure.kind.trouble()
+        };
+        return Err(could_not_tell(format!(
+            "the resolver could not be set up on `{}`: {what}; see {}\nhint: {hint}",
             environment.image,
             log.display()
         )));

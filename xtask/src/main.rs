@@ -94,8 +94,13 @@ fn main() -> ExitCode {
     match result {
         Ok(_) if interrupt::requested() => ExitCode::from(interrupt::EXIT_CODE),
         Ok(code) => code,
+        // What fails while everything is being ended fails because of that.
+        Err(_) if interrupt::requested() => {
+            report::error(Failure::Interrupted);
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(error) => {
-            report::error(format!("{error:#}"));
+            report::error(Failure::message(&error));
             Failure::exit_code(&error)
         }
     }

@@ -10,7 +10,8 @@ mod request;
 mod tests;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -139,7 +140,9 @@ pub(crate) enum SourceError {
     Sdist(#[from] pypi::SdistError),
     #[error("`git` is not installed\nhint: install it (`apt-get install git`), or pass a folder: `--source DIR`")]
     GitMissing,
-    #[error("the disk is full\nhint: free some space; `target/repro/cache` may be deleted")]
+    #[error(
+        "the disk is full, here or where temporary files go\nhint: free some space; `target/repro/cache` may be deleted"
+    )]
     DiskFull,
     #[error("interrupted")]
     Interrupted,
@@ -197,7 +200,18 @@ pub(crate) fn stand_in_clone(source: &Source, destination: &Path) -> Result<git:
         (None, Some(hash)) => git::StandInFrom::Checkout { folder: &source.root, hash },
         (_, None) => git::StandInFrom::Folder(&source.root),
     };
-    git::stand_in(from, destination).map_err(|error| from_git(error, &source.location))
+    git::stand_in(from, destination).map_err(|error| match error {
+        // Git does not always say why it could not write.
+        GitError::Failed { .. } if is_full(destination) => SourceError::DiskFull,
+        error => from_git(error, &source.location),
+    })
+}
+
+/// Does the file system around `path` take no more?
+fn is_full(path: &Path) -> bool {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = tempfile::tempfile_in(folder).and_then(|mut file| file.write_all(&[b' '; 16 * 1024]));
+    written.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
 }
 
 fn obtain_git(

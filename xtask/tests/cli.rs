@@ -95,6 +95,28 @@ fn bad_input_ends_with_exit_code_2_and_a_hint() {
 }
 
 #[test]
+fn wrong_input_to_repro_is_told_without_an_engine() {
+    let empty = folder(&[]);
+    let text_only = folder(&[("notes.txt", "nothing to run here")]);
+    // A repository without a commit and without a file.
+    let no_commit = folder(&[(".git/HEAD", "ref: refs/heads/main\n"), (".git/objects/x", ""), (".git/refs/x", "")]);
+    for (source, words) in [
+        (empty.path(), "holds no files"),
+        (text_only.path(), "holds no Python"),
+        (no_commit.path(), "holds no files"),
+        (Path::new("/nonexistent/folder"), "is not a folder"),
+        (Path::new("/etc/passwd"), "is not a folder"),
+    ] {
+        let results = folder(&[]);
+        let mut repro = xtask();
+        repro.args(["repro", "user/repo", "--source"]).arg(source).arg("--repositories").arg(results.path());
+        let one_hint = predicate::function(|said: &str| said.matches("hint: ").count() == 1);
+        repro.assert().code(2).stdout("").stderr(predicate::str::contains(words).and(one_hint));
+        assert_eq!(std::fs::read_dir(results.path()).map(Iterator::count).ok(), Some(0), "nothing is left behind");
+    }
+}
+
+#[test]
 fn hostile_files_are_findings_and_never_failures() {
     let checkout = folder(&[("demo.py", DEMO), ("README.md", README), ("setup.py", "print 'python 2'\nsetup(")]);
     std::fs::write(checkout.path().join("requirements.txt"), b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01").expect("a file");

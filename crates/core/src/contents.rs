@@ -1,6 +1,11 @@
-//! Which package brings a file: every header, shared object, command, pkg-config module and CMake package of a few
+//! Which package brings a file: every header, shared object, command, pkg-config module and `CMake` package of a few
 //! releases of a distribution, out of its own Contents indexes. In: the two files of `knowledge/tables` that
 //! `cargo xtask tables` writes. Out: packages. Nothing is decoded before a question is asked.
+
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "files of a distribution are named in lower case"
+)]
 
 use std::collections::BTreeMap;
 
@@ -176,7 +181,7 @@ impl Contents {
             if seen > MOST_KEYS {
                 return None;
             }
-            let depth = key.iter().filter(|byte| **byte == b'/').count();
+            let depth = key.split(|byte| *byte == b'/').count();
             if let Some(packages) = self.at(line, release) {
                 found.push((depth, packages));
             }
@@ -186,7 +191,10 @@ impl Contents {
         let nearest = found.first()?.0;
         let mut packages: Vec<String> = Vec::new();
         for (depth, of_key) in &found {
-            if *depth == nearest && let Some(first) = of_key.first() && !packages.contains(first) {
+            if *depth == nearest
+                && let Some(first) = of_key.first()
+                && !packages.contains(first)
+            {
                 packages.push(first.clone());
             }
         }
@@ -196,7 +204,8 @@ impl Contents {
     fn at(&self, line: u64, release: Option<&str>) -> Option<Vec<String>> {
         let text = self.packages.lines().nth(usize::try_from(line).ok()?)?;
         let columns: Vec<&str> = text.split('\t').collect();
-        let words = |text: &&str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let words =
+            |text: &&str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         let found = match release {
             Some(release) => {
                 let column = RELEASES.iter().position(|known| *known == release)?;
@@ -238,7 +247,11 @@ mod tests {
         let (files, packages) = build([old, "", new]).unwrap();
         let contents = Contents::new(files.leak(), packages.leak()).unwrap();
         let check = |kind, name: &str, release: &str, expected: &[&str]| {
-            assert_eq!(contents.packages(kind, name, Some(release)).unwrap_or_default(), expected, "{name} on {release}");
+            assert_eq!(
+                contents.packages(kind, name, Some(release)).unwrap_or_default(),
+                expected,
+                "{name} on {release}"
+            );
         };
         check(FileKind::Command, "tool", "bullseye", &["tool", "big-tool"]);
         check(FileKind::Command, "tool", "bookworm", &[]);
@@ -253,7 +266,8 @@ mod tests {
             map.insert(key, line).unwrap();
         }
         let bytes: &'static [u8] = map.into_inner().unwrap().leak();
-        let contents = Contents::new(bytes, "tool-old\ttool\ttool t2\n\tlibopencv-dev\tlibopencv-dev\nlibffi-dev\t\t\n").unwrap();
+        let contents =
+            Contents::new(bytes, "tool-old\ttool\ttool t2\n\tlibopencv-dev\tlibopencv-dev\nlibffi-dev\t\t\n").unwrap();
         let check = |kind, name: &str, release: Option<&str>, expected: &[&str]| {
             let found = contents.packages(kind, name, release).unwrap_or_default();
             assert_eq!(found, expected, "{name} on {release:?}");

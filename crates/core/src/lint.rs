@@ -6,13 +6,16 @@ use repro_note::lint::lint_note;
 use repro_note::{Finding, Note};
 
 use crate::base::{KnowledgeBase, full_id, is_note};
+use crate::contents::Contents;
 use crate::context::Context;
 use crate::diagnose::Diagnosis;
 
 /// Reads and checks all notes: what parsing finds, what each note allows on its own, and what only all together show.
 /// `texts` are pairs of the path below `knowledge/` and the text; those under `healthy/` are logs that no pattern may hit.
-pub fn lint_all(texts: &BTreeMap<String, String>) -> Vec<Finding> {
+/// `contents` answers what fixes ask of the tables that are no text.
+pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) -> Vec<Finding> {
     let (base, mut findings) = KnowledgeBase::from_texts(texts);
+    let base = base.with_contents(contents);
     let text_of = |note: &Note| texts.get(&note.path).map_or("", String::as_str);
     let mut named: BTreeMap<&str, &Note> = BTreeMap::new();
     for note in base.notes() {

@@ -7,8 +7,8 @@ use pep440_rs::Version;
 use pep508_rs::{Requirement, VersionOrUrl};
 use repro_note::{Edit, Fix, Strings, template};
 
-use crate::contents::FileKind;
 use crate::base::{KnowledgeBase, normalised};
+use crate::contents::FileKind;
 use crate::context::{Context, is_within};
 
 /// Named groups of a pattern that matched, as the log has them.

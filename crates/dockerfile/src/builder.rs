@@ -193,12 +193,13 @@ impl Dockerfile {
         self.raw(&format!("SHELL {}", json_words(words)))
     }
 
-    /// Would `lines` be read as one RUN with just these commands?
+    /// Would `lines` be read as one RUN with just these commands, and what comes after them as what it is? A comment at
+    /// their end can carry a continuation on.
     fn reads_as(&self, lines: &str, written: &[&str]) -> bool {
         let directive = if self.escape == '`' { "# escape=`\n" } else { "" };
-        let file = Self::parse(&format!("{directive}{lines}\n"));
+        let file = Self::parse(&format!("{directive}{lines}\nUSER x\n"));
         let instructions = file.instructions();
-        let [run] = instructions.as_slice() else { return false };
+        let [run, _next] = instructions.as_slice() else { return false };
         if run.keyword() != Keyword::Run
             || !run.flags().is_empty()
             || !run.heredocs().is_empty()
@@ -487,6 +488,10 @@ mod tests {
         );
         check(|file| file.run(&["a # why", "b"]), "RUN [\"/bin/sh\", \"-c\", \"{ a # why\\n} && { b\\n}\"]\n");
         check(|file| file.run(&["cat <<E"]), "RUN [\"/bin/sh\", \"-c\", \"cat <<E\"]\n");
+        check(
+            |file| file.run(&["a", "\\\n\\\n#"]).user("x"),
+            "RUN [\"/bin/sh\", \"-c\", \"{ a\\n} && { \\\\\\n\\\\\\n#\\n}\"]\nUSER x\n",
+        );
         check(|file| file.run(&["--flag a"]), "RUN [\"/bin/sh\", \"-c\", \"--flag a\"]\n");
         check(
             |file| file.from("a", None).shell(&["bash", "-c"]).run(&["a\\"]),

@@ -138,13 +138,13 @@ fn odd_trees(tree: &Tree, lfs_pointers: &[String]) -> Vec<Finding> {
     }
     if let Some(first) = lfs_pointers.first() {
         let others = match lfs_pointers.len() - 1 {
-            0 => String::new(),
-            1 => " and one other file".to_owned(),
-            more => format!(" and {more} other files"),
+            0 => " holds".to_owned(),
+            1 => " and one other file hold".to_owned(),
+            more => format!(" and {more} other files hold"),
         };
         add(
             "lfs-pointer",
-            format!("`{first}`{others} hold only a Git LFS pointer: the content is not in this checkout"),
+            format!("`{first}`{others} only a Git LFS pointer: the content is not in this checkout"),
             "run `git lfs install && git lfs pull` in the checkout, or name the repository instead of a folder",
             first,
         );

@@ -13,7 +13,8 @@ static KNOWLEDGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../knowled
 static BASE: LazyLock<KnowledgeBase> =
     LazyLock::new(|| KnowledgeBase::from_checked_texts(texts()).with_contents(contents()));
 
-fn contents() -> Option<Contents> {
+/// The tables of files and the packages that bring them.
+pub fn contents() -> Option<Contents> {
     let files = KNOWLEDGE.get_file("tables/contents.fst")?;
     let packages = KNOWLEDGE.get_file("tables/contents-packages.txt")?;
     Contents::new(files.contents(), packages.contents_utf8()?)

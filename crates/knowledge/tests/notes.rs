@@ -28,7 +28,8 @@ fn prevented(base: &KnowledgeBase, context: &Context) -> Vec<String> {
 #[test]
 fn every_note_passes_every_check() {
     let texts: BTreeMap<String, String> = all_texts().into_iter().map(|(p, t)| (p.to_owned(), t.to_owned())).collect();
-    let findings: Vec<String> = repro_core::lint::lint_all(&texts).iter().map(ToString::to_string).collect();
+    let findings: Vec<String> =
+        repro_core::lint::lint_all(&texts, repro_knowledge::contents()).iter().map(ToString::to_string).collect();
     assert_eq!(findings, Vec::<String>::new());
 }
 

@@ -1,7 +1,6 @@
 //! `doctor`: what this machine has and lacks, and how to get it.
 
 use std::{
-    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -69,7 +68,7 @@ struct Answer<'a> {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let project = Project::find(Path::new("."), None);
+    let project = Project::find(&std::env::current_dir()?, None);
     let (checks, ready) = examine(args, &project);
     if interrupt::requested() {
         return Err(Failure::Interrupted.into());
@@ -116,7 +115,7 @@ fn examine(args: &Args, project: &Project) -> (Vec<Check>, bool) {
     checks.push(debootstrap());
     checks.push(host_pythons());
     checks.push(writable(project));
-    let needed = ["engine", "disk", "base images", "git", "results"];
+    let needed = ["engine", "disk", "base images", "package index", "git", "results"];
     let ready = has_base && checks.iter().all(|check| check.status != Status::Missing || !needed.contains(&check.name));
     (checks, ready)
 }
@@ -174,8 +173,9 @@ fn registry(engine: &Engine, offline: bool) -> (Check, bool) {
 
 fn base_images(engine: &Engine, registry_answers: bool) -> (Check, bool) {
     let stand_ins = bases::stand_ins(engine).unwrap_or_default();
-    if !stand_ins.is_empty() {
-        let tags: Vec<&str> = stand_ins.iter().map(|stand_in| stand_in.tag.as_str()).collect();
+    // Plain Debian is what the others are made of, and no base by itself.
+    let tags: Vec<&str> = stand_ins.iter().filter(|one| one.python.is_some()).map(|one| one.tag.as_str()).collect();
+    if !tags.is_empty() {
         return (ok("base images", format!("stand-ins: {}", tags.join(", "))), true);
     }
     if registry_answers {
@@ -218,7 +218,10 @@ fn container_network(engine: &Engine, offline: bool) -> Option<Check> {
             ok("package index", format!("reached from a container in {:.1} s", started.elapsed().as_secs_f64()))
         }
         Ok(captured) => {
-            let last = captured.stderr.lines().rev().find(|line| line.starts_with("ERROR")).unwrap_or("no answer");
+            // Pip's last word would be that there is no such distribution.
+            let unanswered = captured.stderr.lines().find(|line| line.contains("Retrying ("));
+            let last = captured.stderr.lines().rev().find(|line| line.starts_with("ERROR"));
+            let last = unanswered.or(last).unwrap_or("no answer");
             missing("package index", &format!("not reached from a container: {last}"), hint)
         }
         Err(error) => missing("package index", &error.to_string(), hint),

@@ -41,7 +41,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let stem = Path::new(&finding.path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         args.notes.is_empty() || stem.is_some_and(|stem| args.notes.contains(&stem))
     };
-    let findings: Vec<Finding> = repro_core::lint::lint_all(&texts).into_iter().filter(asked).collect();
+    let findings: Vec<Finding> =
+        repro_core::lint::lint_all(&texts, repro_knowledge::contents()).into_iter().filter(asked).collect();
     match args.format {
         Format::Json => {
             let findings: Vec<_> = findings.iter().map(as_json).collect();

@@ -65,7 +65,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stop = if args.dry_run { Some(StopAfter::Plan) } else { args.stop_after };
     let planning_only = matches!(stop, Some(StopAfter::Facts | StopAfter::Plan));
     // A plan needs no engine, except for the sdist that it is made from.
-    let engine = if planning_only && !is_sdist { None } else { Some(Engine::detect(args.engine.as_deref())?) };
+    let engine = if planning_only && !is_sdist {
+        None
+    } else {
+        match Engine::detect(args.engine.as_deref()) {
+            Ok(engine) => Some(engine),
+            Err(error) => {
+                // Wrong input stays wrong with an engine; at hand it can be told without one.
+                if !is_sdist && args.from.source.is_some() {
+                    cycle::read(&args.from, &project, None, false)?;
+                }
+                return Err(error.into());
+            }
+        }
+    };
     let read = cycle::read(&args.from, &project, engine.as_ref(), false)?;
     if stop == Some(StopAfter::Facts) {
         report::json(&read.facts)?;
@@ -99,10 +112,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn pair(argument: &str) -> anyhow::Result<(String, String)> {
-    argument
-        .split_once('=')
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .ok_or_else(|| input(format!("`--build-arg {argument}` is not KEY=VALUE")))
+    argument.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| {
+        input(format!("`--build-arg {argument}` is not KEY=VALUE\nhint: write it as `--build-arg KEY=VALUE`"))
+    })
 }
 
 /// 0 proved, 1 a verdict against, 3 unknowable. A stage that one asked to stop after is an end that one asked for.

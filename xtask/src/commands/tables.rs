@@ -57,7 +57,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 image: IMAGE.to_owned(),
                 name: "tables".to_owned(),
                 command: Some(words),
-                mounts: vec![Mount::Bind { source: folder.path().to_owned(), target: "/out".to_owned(), read_only: false }],
+                mounts: vec![Mount::Bind {
+                    source: folder.path().to_owned(),
+                    target: "/out".to_owned(),
+                    read_only: false,
+                }],
                 timeout: Some(Duration::from_mins(20)),
                 user: Some("0".to_owned()),
                 ..RunRequest::default()

@@ -65,6 +65,7 @@ pub struct BuildOutcome {
 
 impl BuildOutcome {
     /// The image's id, where there is one.
+    #[cfg(test)]
     pub fn image_id(&self) -> Option<&str> {
         match &self.result {
             BuildResult::Built { image_id } => Some(image_id),
@@ -117,6 +118,29 @@ impl BuildFailureKind {
     /// the build may help.
     pub fn is_verdict(self) -> bool {
         matches!(self, Self::Step | Self::Dockerfile | Self::BaseImageMissing)
+    }
+
+    /// What went wrong and what to do next, where it says nothing about the Dockerfile.
+    pub fn trouble(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Step | Self::Dockerfile | Self::BaseImageMissing => {
+                ("the build failed", "the end of the log says why")
+            }
+            Self::RegistryUnreachable => (
+                "the base image is not on this machine and no registry answered the build",
+                "check the network; `cargo xtask doctor` says whether a registry answers",
+            ),
+            Self::Engine => (
+                "the engine was lost during the build",
+                "see whether its daemon runs (`cargo xtask doctor`), then run the same command again",
+            ),
+            Self::DiskFull => (
+                "the engine's disk ran full during the build",
+                "free some space (`docker system df` shows what takes it), then run the same command again",
+            ),
+            Self::TimedOut => ("the build took too long", "the end of the log shows what it was waiting for"),
+            Self::Interrupted => ("the build was interrupted", "run the same command again"),
+        }
     }
 }
 
@@ -185,6 +209,8 @@ impl Engine {
                 End::Exited(_) if step_code.is_some() => BuildFailureKind::Step,
                 End::Exited(_) => classify(&own_words),
             };
+            // What a builder says when it loses its daemon differs; whether the daemon answers does not.
+            let kind = if kind.is_verdict() && !self.answers() { BuildFailureKind::Engine } else { kind };
             BuildResult::Failed(BuildFailure { kind, step, output, exit_code })
         };
         Ok(BuildOutcome { result, seconds, log: log.to_owned(), cached_steps: reader.cached, clipped: reader.clipped })
@@ -260,6 +286,13 @@ impl Engine {
     fn is_disk_full(&self) -> bool {
         self.free_bytes().is_none_or(|free| free < FULL_BELOW)
     }
+
+    /// Do these last words of a program speak of a full disk, and is the engine's disk one? What a program says alone is
+    /// not believed.
+    pub fn ran_out_of_disk(&self, words: &str) -> bool {
+        let lines: Vec<String> = words.lines().map(str::to_owned).collect();
+        speaks_of_full_disk(&lines) && self.is_disk_full()
+    }
 }
 
 fn read_id(file: &Path) -> Option<String> {
@@ -278,12 +311,13 @@ fn speaks_of_full_disk(lines: &[String]) -> bool {
 pub(super) fn classify(words: &str) -> BuildFailureKind {
     // error during connect: Post "http://…/build?…": EOF
     // Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?
+    // cannot write /tmp/x/image-id because server did not provide an image ID
     // ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF
     static ENGINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
             "(?i)error during connect|cannot connect to the docker daemon|is the docker daemon running\
              |failed to receive status: rpc error|code = unavailable desc|transport is closing\
-             |failed to register layer|unexpected eof$|no active session|cannot connect to podman",
+             |failed to register layer|server did not provide an image id|unexpected eof$|no active session|cannot connect to podman",
         )
         .ok()
     });
@@ -352,6 +386,7 @@ mod tests {
             "error during connect: Post \"http://%2Fvar%2Frun%2Fdocker.sock/v1.41/build\": EOF",
             BuildFailureKind::Engine,
         );
+        check("cannot write /tmp/x/image-id because server did not provide an image ID", BuildFailureKind::Engine);
         check("dockerfile parse error line 2: unknown instruction: RUNN", BuildFailureKind::Dockerfile);
         check("failed to compute cache key: \"/nothere\" not found: not found", BuildFailureKind::Dockerfile);
         check(

@@ -191,10 +191,27 @@ pub(super) fn ask(expression: &duct::Expression, timeout: Duration) -> io::Resul
         let pids = pids.clone();
         move || signal_groups("TERM", &pids)
     });
-    let Some(output) = handle.wait_timeout(timeout)? else {
-        signal_groups("KILL", &pids);
-        let stderr = format!("no answer within {} s", timeout.as_secs());
-        return Ok(Said { timed_out: true, stderr, ..Said::default() });
+    let started = Instant::now();
+    // What is started after an interruption cleans up after it, and is let.
+    let may_be_interrupted = !interrupt::requested();
+    let mut interrupted: Option<Instant> = None;
+    let output = loop {
+        let step = Duration::from_millis(200).min(timeout.saturating_sub(started.elapsed()));
+        if let Some(output) = handle.wait_timeout(step)? {
+            break output;
+        }
+        if may_be_interrupted && interrupt::requested() {
+            // The guard has asked it to end. A client that waits for a server may not listen.
+            if interrupted.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                signal_groups("KILL", &pids);
+                return Ok(Said { stderr: "interrupted".to_owned(), ..Said::default() });
+            }
+        }
+        if started.elapsed() >= timeout {
+            signal_groups("KILL", &pids);
+            let stderr = format!("no answer within {} s", timeout.as_secs());
+            return Ok(Said { timed_out: true, stderr, ..Said::default() });
+        }
     };
     Ok(Said {
         code: output.status.code(),

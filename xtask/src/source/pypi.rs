@@ -81,7 +81,9 @@ pub(crate) enum SdistError {
     Engine(#[from] EngineError),
     #[error("fetching the sdist in a container failed: {0}\nhint: the image needs a Python with pip")]
     Container(String),
-    #[error("the disk is full\nhint: free some space; `target/repro/cache` may be deleted")]
+    #[error(
+        "the disk is full, here or where temporary files go\nhint: free some space; `target/repro/cache` may be deleted"
+    )]
     DiskFull,
     #[error(transparent)]
     Locked(#[from] LockError),

@@ -141,7 +141,8 @@ fn the_default_branch_is_fetched_pinned_and_read() {
     assert_eq!(tree.text("demo.py"), Some("print('one')\n"));
     assert!(source.lfs);
     assert_eq!(tree.get("model.bin").unwrap().content, repro_inspect::Content::LfsPointer);
-    assert_eq!(facts.findings, []);
+    let codes: Vec<&str> = facts.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["lfs-pointer"]);
     assert!(!source.root.join(".git").exists());
     // The same again comes out of the cache.
     assert_eq!(cache.get(&server.url("a/b"), None).unwrap().source, source);
