@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use repro_core::KnowledgeBase;
+use repro_core::{Header, KnowledgeBase, header};
 
 fn main() -> ExitCode {
     let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| ".".to_owned()));
@@ -22,11 +22,20 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     texts.sort();
-    let (_, findings) = KnowledgeBase::from_texts(texts);
+    let (base, findings) = KnowledgeBase::from_texts(texts);
     for finding in &findings {
         for line in format!("knowledge/{finding}").lines() {
             println!("cargo::error={line}");
         }
+    }
+    // What questions must know before a note is read, so that a program reads only those it asks about.
+    let headers: Vec<Header> = base.notes().map(Header::of).collect();
+    let out = PathBuf::from(env::var("OUT_DIR").unwrap_or_default());
+    let written = fs::write(out.join("headers.rs"), header::source(&headers))
+        .and_then(|()| fs::write(out.join("count.rs"), headers.len().to_string()));
+    if let Err(error) = written {
+        println!("cargo::error=cannot write the index of the notes: {error}");
+        return ExitCode::FAILURE;
     }
     if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,7 @@
 //! The knowledge base: all notes and tables, with queries by name, distribution, import, image and program. In: the
 //! notes' texts; out: typed answers. Reads nothing by itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -13,22 +14,37 @@ use crate::contents::{self, Contents};
 use crate::context::{Context, is_within};
 use crate::diagnose::PatternIndex;
 use crate::environment::Environment;
+use crate::header::Header;
 use crate::resolve::{self, Captures};
 use crate::tables::{Tables, longest_prefix};
 
 /// All notes, with indexes. Made once; questions never change it.
 #[derive(Debug, Default)]
 pub struct KnowledgeBase {
-    pub(crate) notes: Vec<Note>,
+    pub(crate) entries: Vec<Entry>,
     tables: OnceLock<Tables>,
     /// Notes of tables that have been checked before and are read when the first table is asked for.
     unread: Vec<(String, String)>,
-    images: Vec<Image>,
+    images: OnceLock<Vec<Image>>,
     contents: Option<Contents>,
     by_name: BTreeMap<String, usize>,
-    by_distribution: BTreeMap<String, Vec<usize>>,
-    by_import: BTreeMap<String, Vec<usize>>,
+    by_distribution: BTreeMap<Cow<'static, str>, Vec<usize>>,
+    by_import: BTreeMap<Cow<'static, str>, Vec<usize>>,
     pub(crate) patterns: OnceLock<PatternIndex>,
+}
+
+/// A note that is read when somebody asks for it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) header: Header,
+    text: Cow<'static, str>,
+    note: OnceLock<Note>,
+}
+
+impl Entry {
+    pub(crate) fn note(&self) -> &Note {
+        self.note.get_or_init(|| parse(&self.header.path, &self.text).0)
+    }
 }
 
 /// An image note's block: an environment whose texts may hold `{python}`, and the Pythons it is about.
@@ -68,55 +84,60 @@ impl KnowledgeBase {
             if !is_note(path) {
                 continue;
             }
-            let (note, found) = parse(path, text);
+            let (mut note, found) = parse(path, text);
             findings.extend(found);
-            base.add(note, text, &mut tables, &mut findings);
+            for matrix in std::mem::take(&mut note.matrices) {
+                tables.join(matrix.value);
+            }
+            for block in &note.images {
+                if let Err((span, message)) = read_image(block) {
+                    findings.push(Finding::new("block-invalid", path, text, span, message));
+                }
+            }
+            let (header, text) = (Header::of(&note), Cow::Owned(text.to_owned()));
+            base.add(Entry { header, text, note: OnceLock::from(note) });
         }
         base.tables = OnceLock::from(tables);
         (base, findings)
     }
 
-    /// As [`Self::from_texts`], for texts that have been checked before: tables are read when they are first asked for.
-    pub fn from_checked_texts<P: AsRef<str>, T: AsRef<str>>(texts: impl IntoIterator<Item = (P, T)>) -> Self {
-        let (tables, notes): (Vec<_>, Vec<_>) =
-            texts.into_iter().partition(|(path, _)| path.as_ref().starts_with("matrices/") && is_note(path.as_ref()));
-        let (mut base, _) = Self::from_texts(notes);
-        base.unread =
-            tables.into_iter().map(|(path, text)| (path.as_ref().to_owned(), text.as_ref().to_owned())).collect();
-        base.tables = OnceLock::new();
+    /// Texts that have been checked before, with their headers ([`Header::of`]) in the same order: a note, or a table, is
+    /// read when the first question about it is asked.
+    pub fn from_checked(headers: &[Header], texts: &[(&'static str, &'static str)]) -> Self {
+        let mut base = Self::default();
+        for (path, text) in texts.iter().filter(|(path, _)| path.starts_with("matrices/")) {
+            base.unread.push(((*path).to_owned(), (*text).to_owned()));
+        }
+        let known: BTreeMap<&str, &'static str> = texts.iter().copied().collect();
+        for header in headers.iter().filter(|header| !header.path.starts_with("matrices/")) {
+            let Some(text) = known.get(header.path.as_ref()) else { continue };
+            base.add(Entry { header: header.clone(), text: Cow::Borrowed(text), note: OnceLock::new() });
+        }
         base
     }
 
-    fn add(&mut self, mut note: Note, text: &str, tables: &mut Tables, findings: &mut Vec<Finding>) {
-        for matrix in std::mem::take(&mut note.matrices) {
-            tables.join(matrix.value);
-        }
-        for block in &note.images {
-            match read_image(block) {
-                Ok(image) => self.images.push(image),
-                Err((span, message)) => {
-                    findings.push(Finding::new("block-invalid", &note.path, text, span, message));
-                }
+    fn add(&mut self, entry: Entry) {
+        let index = self.entries.len();
+        let header = &entry.header;
+        if header.is_library() {
+            self.by_name.insert(header.name().to_owned(), index);
+            for package in header.packages.iter() {
+                self.by_distribution.entry(package.clone()).or_default().push(index);
+            }
+            for module in header.imports.iter() {
+                self.by_import.entry(module.clone()).or_default().push(index);
             }
         }
-        let index = self.notes.len();
-        if note.path.starts_with("libraries/") {
-            self.by_name.insert(note.name.clone(), index);
-            if let Some(library) = &note.library {
-                for package in &library.value.packages {
-                    self.by_distribution.entry(package.clone()).or_default().push(index);
-                }
-                for module in &library.value.imports {
-                    self.by_import.entry(module.clone()).or_default().push(index);
-                }
-            }
-        }
-        self.notes.push(note);
+        self.entries.push(entry);
     }
 
-    /// All notes, in the order of their paths.
-    pub fn notes(&self) -> &[Note] {
-        &self.notes
+    /// All notes, in the order of their paths; reads those that nobody has asked for before.
+    pub fn notes(&self) -> impl Iterator<Item = &Note> {
+        self.entries.iter().map(Entry::note)
+    }
+
+    fn note_at(&self, index: usize) -> Option<&Note> {
+        self.entries.get(index).map(Entry::note)
     }
 
     /// The tables of `knowledge/matrices`.
@@ -154,7 +175,7 @@ impl KnowledgeBase {
 
     /// The note of this name (the file's stem).
     pub fn library(&self, name: &str) -> Option<&Note> {
-        self.by_name.get(name).and_then(|index| self.notes.get(*index))
+        self.by_name.get(name).and_then(|index| self.note_at(*index))
     }
 
     /// The pitfall with this full id, `library/id`.
@@ -166,7 +187,7 @@ impl KnowledgeBase {
 
     /// The notes about this distribution; the name is normalised here.
     pub fn by_distribution(&self, name: &str) -> Vec<&Note> {
-        self.at(self.by_distribution.get(&normalised(name)))
+        self.at(self.by_distribution.get(normalised(name).as_str()))
     }
 
     /// The notes about this module or the nearest module above it.
@@ -175,7 +196,7 @@ impl KnowledgeBase {
     }
 
     fn at(&self, indexes: Option<&Vec<usize>>) -> Vec<&Note> {
-        indexes.into_iter().flatten().filter_map(|index| self.notes.get(*index)).collect()
+        indexes.into_iter().flatten().filter_map(|index| self.note_at(*index)).collect()
     }
 
     /// The distribution that brings this module: from the table of imports, else from the notes. `None` where neither
@@ -183,8 +204,8 @@ impl KnowledgeBase {
     pub fn distribution_of_import(&self, module: &str) -> Option<&str> {
         let from_note = || {
             let (_, indexes) = longest_prefix(&self.by_import, module)?;
-            let note = indexes.first().and_then(|index| self.notes.get(*index))?;
-            note.library.as_ref()?.value.packages.first().map(String::as_str)
+            let entry = indexes.first().and_then(|index| self.entries.get(*index))?;
+            entry.header.packages.first().map(AsRef::as_ref)
         };
         match self.tables().distribution_of_import(module) {
             // Known to be on no index.
@@ -208,7 +229,7 @@ impl KnowledgeBase {
 
     /// What the notes say about a base image; `None` where no note is about it. Fields nobody established are empty.
     pub fn image(&self, name: &str) -> Option<Environment> {
-        self.images.iter().find_map(|image| {
+        self.images().iter().find_map(|image| {
             let (before, after) =
                 image.environment.image.split_once("{python}").unwrap_or((&image.environment.image, ""));
             let python = name.strip_prefix(before)?.strip_suffix(after)?;
@@ -225,14 +246,19 @@ impl KnowledgeBase {
         })
     }
 
+    fn images(&self) -> &[Image] {
+        self.images.get_or_init(|| {
+            let notes = self.entries.iter().filter(|entry| !entry.header.is_library()).map(Entry::note);
+            notes.flat_map(|note| &note.images).filter_map(|block| read_image(block).ok()).collect()
+        })
+    }
+
     /// The pitfalls that this program is going to meet and that can be prevented, in the order of the notes. A
     /// condition on something that is not known does not hold; a free version means the newest.
     pub fn preventive(&self, context: &Context) -> Vec<Match> {
         let mut found = Vec::new();
-        for note in &self.notes {
-            if note.pitfalls.iter().all(|pitfall| pitfall.block.kind == PitfallKind::Curative) {
-                continue;
-            }
+        for entry in self.entries.iter().filter(|entry| may_prevent(&entry.header, context)) {
+            let note = entry.note();
             let library: &[String] = note.library.as_ref().map_or(&[], |library| &library.value.packages);
             let presence = presence(note, context);
             for pitfall in &note.pitfalls {
@@ -290,6 +316,19 @@ pub fn is_note(path: &str) -> bool {
     let folder = path.split('/').next().unwrap_or_default();
     let markdown = path.len() > 3 && path.get(path.len() - 3..).is_some_and(|end| end.eq_ignore_ascii_case(".md"));
     matches!(folder, "libraries" | "images" | "matrices") && markdown && !path.ends_with("/README.md")
+}
+
+/// Can the note of this header have something to prevent in this program?
+fn may_prevent(header: &Header, context: &Context) -> bool {
+    let names = |name: &Cow<'static, str>| {
+        context.project.as_deref() == Some(name.as_ref())
+            || context.distributions.iter().any(|known| known.contains_key(name.as_ref()))
+    };
+    let imported = |module: &Cow<'static, str>| context.imports.iter().flatten().any(|found| is_within(found, module));
+    header.prevents
+        && (header.general
+            || header.packages.iter().any(names)
+            || header.imports.iter().chain(header.awaited.iter()).any(imported))
 }
 
 /// Why this note is about the program, if it is.

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use pep440_rs::Version;
 use regex::Regex;
-use repro_note::{Edit, Note, Phase, Pitfall, Rank, pattern};
+use repro_note::{Edit, Phase, Pitfall, Rank, pattern};
 use serde::Serialize;
 
-use crate::base::{KnowledgeBase, full_id, place};
+use crate::base::{Entry, KnowledgeBase, full_id, place};
 use crate::context::Context;
 use crate::log::CleanLog;
 use crate::resolve::{self, Captures};
@@ -51,37 +51,28 @@ pub(crate) struct PatternIndex {
 struct Pattern {
     note: usize,
     pitfall: usize,
-    source: String,
+    /// Which of the pitfall's patterns.
+    at: usize,
     compiled: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
-    fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| Regex::new(&pattern::expression(&self.source)).ok()).as_ref()
+    fn regex(&self, pitfall: &Pitfall) -> Option<&Regex> {
+        let source = pitfall.block.log.get(self.at)?;
+        self.compiled.get_or_init(|| Regex::new(&pattern::expression(source)).ok()).as_ref()
     }
 }
 
 impl PatternIndex {
-    fn new(notes: &[Note]) -> Self {
+    fn new(entries: &[Entry]) -> Self {
         let mut patterns = Vec::new();
-        let mut literals: Vec<String> = Vec::new();
+        let mut literals: Vec<&[u8]> = Vec::new();
         let mut owners = Vec::new();
-        for (note_index, note) in notes.iter().enumerate() {
-            for (pitfall_index, pitfall) in note.pitfalls.iter().enumerate() {
-                if pitfall.block.retired {
-                    continue;
-                }
-                for source in &pitfall.block.log {
-                    let Ok(required) = pattern::literals(source) else { continue };
-                    owners.extend(required.iter().map(|_| patterns.len()));
-                    literals.extend(required);
-                    patterns.push(Pattern {
-                        note: note_index,
-                        pitfall: pitfall_index,
-                        source: source.clone(),
-                        compiled: OnceLock::new(),
-                    });
-                }
+        for (note, entry) in entries.iter().enumerate() {
+            for known in entry.header.patterns.iter() {
+                owners.extend(known.literals.iter().map(|_| patterns.len()));
+                literals.extend(known.literals.iter().map(|literal| literal.as_bytes()));
+                patterns.push(Pattern { note, pitfall: known.pitfall, at: known.at, compiled: OnceLock::new() });
             }
         }
         Self { patterns, literals: AhoCorasick::new(&literals).ok(), owners }
@@ -124,16 +115,16 @@ impl KnowledgeBase {
     /// As [`Self::diagnose`], with those that lead to the same fix.
     pub(crate) fn matches(&self, log: &str, context: &Context) -> Vec<Diagnosis> {
         let log = CleanLog::new(log);
-        let index = self.patterns.get_or_init(|| PatternIndex::new(&self.notes));
+        let index = self.patterns.get_or_init(|| PatternIndex::new(&self.entries));
         let mut found: Vec<Ranked> = Vec::new();
         for pattern in index.candidates(&log.text) {
-            let Some(note) = self.notes.get(pattern.note) else { continue };
+            let Some(note) = self.entries.get(pattern.note).map(Entry::note) else { continue };
             let Some(pitfall) = note.pitfalls.get(pattern.pitfall) else { continue };
             let library: &[String] = note.library.as_ref().map_or(&[], |library| &library.value.packages);
             if !may_apply(pitfall, library, context) {
                 continue;
             }
-            let Some(regex) = pattern.regex() else { continue };
+            let Some(regex) = pattern.regex(pitfall) else { continue };
             for matched in regex.captures_iter(&log.text).take(MOST_MATCHES) {
                 let Some(whole) = matched.get(0) else { continue };
                 let captures: Captures = regex

@@ -1,5 +1,6 @@
 //! The tables of `knowledge/matrices`, joined, with the questions the stages ask of them.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -271,11 +272,14 @@ impl Tables {
 }
 
 /// The entry whose dotted key is the longest prefix of `module`.
-pub(crate) fn longest_prefix<'m, T>(map: &'m BTreeMap<String, T>, module: &str) -> Option<(&'m str, &'m T)> {
+pub(crate) fn longest_prefix<'m, K: Borrow<str> + Ord, T>(
+    map: &'m BTreeMap<K, T>,
+    module: &str,
+) -> Option<(&'m str, &'m T)> {
     let mut prefix = module;
     loop {
         if let Some((key, value)) = map.get_key_value(prefix) {
-            return Some((key, value));
+            return Some((key.borrow(), value));
         }
         prefix = prefix.rsplit_once('.')?.0;
     }

@@ -10,8 +10,11 @@ use repro_core::{KnowledgeBase, is_note};
 
 static KNOWLEDGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../knowledge");
 
+static HEADERS: [repro_core::Header; include!(concat!(env!("OUT_DIR"), "/count.rs"))] =
+    include!(concat!(env!("OUT_DIR"), "/headers.rs"));
+
 static BASE: LazyLock<KnowledgeBase> =
-    LazyLock::new(|| KnowledgeBase::from_checked_texts(texts()).with_contents(contents()));
+    LazyLock::new(|| KnowledgeBase::from_checked(&HEADERS, &texts()).with_contents(contents()));
 
 /// The tables of files and the packages that bring them.
 pub fn contents() -> Option<Contents> {

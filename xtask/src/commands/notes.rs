@@ -61,7 +61,7 @@ fn query(
     let mut notes: Vec<&Note> = match (package, import) {
         (Some(package), _) => base.by_distribution(package),
         (None, Some(module)) => base.by_import(module),
-        (None, None) => base.notes().iter().filter(|note| note.path.starts_with("libraries/")).collect(),
+        (None, None) => base.notes().filter(|note| note.path.starts_with("libraries/")).collect(),
     };
     if package.is_some() && import.is_some() {
         let about: Vec<&str> =
@@ -112,7 +112,7 @@ fn show(base: &KnowledgeBase, name: &str) -> ExitCode {
     let (library, id) = name.split_once('/').map_or((name, None), |(library, id)| (library, Some(id)));
     let text_of =
         |note: &Note| repro_knowledge::texts().into_iter().find(|(path, _)| *path == note.path).map(|(_, text)| text);
-    let note = base.notes().iter().find(|note| note.name == library);
+    let note = base.notes().find(|note| note.name == library);
     let Some((note, text)) = note.and_then(|note| Some((note, text_of(note)?))) else {
         report::error(format!("there is no note `{library}`"));
         report::note("hint: `cargo xtask notes index` lists them");
@@ -141,7 +141,6 @@ fn show(base: &KnowledgeBase, name: &str) -> ExitCode {
 fn index(base: &KnowledgeBase, format: Format) -> anyhow::Result<ExitCode> {
     let rows: Vec<(&Note, usize, usize)> = base
         .notes()
-        .iter()
         .filter(|note| note.path.starts_with("libraries/"))
         .map(|note| {
             (note, note.pitfalls.len(), note.pitfalls.iter().filter(|pitfall| !pitfall.proofs.is_empty()).count())
