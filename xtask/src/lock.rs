@@ -219,7 +219,7 @@ fn torch_index(engine: &Engine, resolver: &str) -> Option<String> {
 }
 
 /// Does the resolver speak of the network, and not of the requirements?
-fn unreachable(log: &str) -> bool {
+pub fn unreachable(log: &str) -> bool {
     ["error sending request", "Failed to fetch", "dns error", "Could not connect", "Connection refused", "timed out"]
         .iter()
         .any(|text| log.contains(text))

@@ -14,6 +14,7 @@ mod lock;
 mod probe;
 mod progress;
 mod project;
+mod proofs;
 mod read_tree;
 mod replay;
 mod report;

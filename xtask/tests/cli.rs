@@ -292,3 +292,60 @@ fn without_an_engine_nothing_is_timed_and_no_nightly_result_is_written() {
     run(&["nightly", "--shard", "3/2"], 2, "is not I/N");
     assert!(!project.path().join(".github").exists(), "no result without a run");
 }
+
+/// A project with one note of its own.
+fn project(note: &str) -> TempDir {
+    let index =
+        "# Knowledge\n\n<!-- index: written by `cargo xtask notes index --write` -->\n<!-- end of the index -->\n";
+    folder(&[("xtask/Cargo.toml", ""), ("knowledge/README.md", index), ("knowledge/libraries/thing.md", note)])
+}
+
+const NOTE: &str = "# thing\n\n```toml library\npackages = [\"thing\"]\nimports = [\"thing\"]\nchecked = 2026-11-21\n```\n\nA \
+                    thing.\n\n## `lib-missing`: it needs libthing\n\nIt loads libthing.\nSeen in [a \
+                    thread](https://mirror.example/1).\n\n```text log source=https://mirror.example/1\nlibthing.so.1: \
+                    cannot open\n```\n\nThe fix:\n\n```toml pitfall\nkind = \"curative\"\nphase = [\"run\"]\nlog = \
+                    [\"libthing\\\\.so\\\\.1: cannot open\"]\n\n[[fix]]\napt = \"libthing1\"\n```\n";
+
+#[test]
+fn a_stale_index_is_a_finding_that_fix_mends() {
+    let project = project(NOTE);
+    let run = |arguments: &[&str]| xtask().args(arguments).current_dir(project.path()).assert();
+    run(&["lint-notes"]).code(1).stdout(predicate::str::contains("index-stale"));
+    run(&["notes", "index", "--check"]).code(1);
+    run(&["lint-notes", "--fix"]).success();
+    run(&["notes", "index", "--check"]).success();
+    let sarif = run(&["lint-notes", "--format", "sarif"]).success();
+    let sarif: serde_json::Value = serde_json::from_slice(&sarif.get_output().stdout).expect("JSON");
+    assert_eq!(
+        (sarif["version"].as_str(), sarif["runs"][0]["results"].as_array().map(Vec::len)),
+        (Some("2.1.0"), Some(0))
+    );
+}
+
+#[test]
+fn a_log_begins_a_note_and_an_id_is_never_used_twice() {
+    let project = project(NOTE);
+    let log = project.path().join("build.log");
+    std::fs::write(&log, "Step 1\nOSError: libother.so.2: cannot open shared object file\n").expect("a log");
+    let new = |name: &str, id: &str| {
+        let mut command = xtask();
+        command.current_dir(project.path()).args(["notes", "new", name, "--id", id, "--log"]).arg(&log).assert()
+    };
+    new("Other_Lib", "libother-missing").success();
+    let text = std::fs::read_to_string(project.path().join("knowledge/libraries/other-lib.md")).expect("the note");
+    assert!(text.contains(r"OSError: libother\.so\.2: cannot open shared object file"), "{text}");
+    new("thing", "lib-missing").code(2).stderr(predicate::str::contains("never used twice"));
+    new("thing", "Not A Name").code(2).stderr(predicate::str::contains("hint: "));
+    let kept = std::fs::read_to_string(project.path().join("knowledge/libraries/thing.md")).expect("the note");
+    assert_eq!(kept, NOTE);
+}
+
+#[test]
+fn proofs_without_an_engine_are_not_recorded() {
+    let project = project(NOTE);
+    xtask().args(["lint-notes", "--fix"]).current_dir(project.path()).assert().success();
+    let mut command = xtask();
+    command.args(["lint-notes", "--verify", "--engine", "docker"]).current_dir(project.path());
+    command.assert().code(3).stderr(predicate::str::contains("hint: "));
+    xtask().args(["lint-notes", "--verify", "nothing"]).current_dir(project.path()).assert().code(2);
+}

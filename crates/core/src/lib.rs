@@ -27,10 +27,13 @@ mod context;
 mod diagnose;
 mod environment;
 pub mod header;
+pub mod index;
 pub mod lint;
 mod log;
+pub mod proof;
 mod resolve;
 mod tables;
+pub mod template;
 
 pub use base::{KnowledgeBase, Match, is_note, normalised};
 pub use context::Context;

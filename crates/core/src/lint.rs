@@ -9,6 +9,7 @@ use crate::base::{KnowledgeBase, full_id, is_note};
 use crate::contents::Contents;
 use crate::context::Context;
 use crate::diagnose::Diagnosis;
+use crate::index;
 
 /// Reads and checks all notes: what parsing finds, what each note allows on its own, and what only all together show.
 /// `texts` are pairs of the path below `knowledge/` and the text; those under `healthy/` are logs that no pattern may hit.
@@ -48,8 +49,37 @@ pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) ->
             findings.push(finding.with_hint("tighten the pattern, or rule this text out with `not`"));
         }
     }
+    if let Some(text) = texts.get("README.md")
+        && index::with_index(text, &base).is_some_and(|new| new != *text)
+    {
+        let at = text.find(index::BEGIN).unwrap_or_default();
+        let message = "the index is not what the notes say".to_owned();
+        let finding = Finding::new("index-stale", "README.md", text, at..at, message);
+        findings.push(finding.with_hint("`cargo xtask lint-notes --fix` writes it"));
+    }
     findings.sort_by(|a, b| (&a.path, a.position).cmp(&(&b.path, b.position)));
     findings
+}
+
+/// What can be mended without thought: blanks at the ends of lines, the last line's end, and the index. Gives the texts
+/// that change.
+pub fn mended(texts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut changed = BTreeMap::new();
+    for (path, text) in texts.iter().filter(|(path, _)| is_note(path)) {
+        let lines: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let new = format!("{}\n", lines.trim_end_matches('\n'));
+        if new != *text {
+            changed.insert(path.clone(), new);
+        }
+    }
+    let (base, _) = KnowledgeBase::from_texts(texts);
+    if let Some(text) = texts.get("README.md")
+        && let Some(new) = index::with_index(text, &base)
+        && new != *text
+    {
+        changed.insert("README.md".to_owned(), new);
+    }
+    changed
 }
 
 /// What is wrong with the matches on a pitfall's own sample: it must come first, or share the first one's fix.

@@ -88,10 +88,14 @@ pub struct Proof {
     /// Installed versions that matter.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+    /// Shell line that prepares what both lines below share; the packages of apt are known by then.
+    pub setup: Option<String>,
     /// Shell line that fails with the sample log.
     pub failing: String,
-    /// Shell line that succeeds with the fix applied; missing while only the failure has been shown.
+    /// Shell line that succeeds; where it is left out, the pitfall's fix and then `failing` again.
     pub fixed: Option<String>,
+    /// Why the cure is not shown: what a container without a GPU cannot do.
+    pub not_shown: Option<String>,
 }
 
 /// Reads one note. `path` is its path below `knowledge/`; the file's stem is its name.

@@ -68,6 +68,8 @@ pub struct PitfallBlock {
     /// `false` where only the host or upstream can mend it; the prose says how.
     #[serde(default = "yes")]
     pub fixable: bool,
+    /// Why there is no proof: what a container without a GPU cannot show.
+    pub unproved: Option<String>,
     /// Ids live for ever: a pitfall that no longer exists is retired, never deleted.
     #[serde(default)]
     pub retired: bool,

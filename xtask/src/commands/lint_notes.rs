@@ -1,26 +1,46 @@
 //! `lint-notes`: the gate for everything below `knowledge/`. Reads the files of the checkout, not those compiled in, so
 //! that a note can be checked before it builds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use repro_core::Finding;
+use repro_core::{Finding, KnowledgeBase};
 use serde_json::json;
 
 use crate::project::Project;
-use crate::report;
+use crate::proofs::{self, End};
+use crate::{files, report, setup};
 
 /// Check every note: schema, patterns against samples and healthy logs, sources, fixes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask lint-notes\n  cargo xtask lint-notes opencv-python numpy\n  \
-                        cargo xtask lint-notes --format github   # annotations in a workflow")]
+                        cargo xtask lint-notes --format github   # annotations in a workflow\n  \
+                        cargo xtask lint-notes --verify numpy    # runs the note's proofs in containers")]
 pub struct Args {
     /// Only findings of these notes (all are read, since patterns may meet other notes' samples)
     notes: Vec<String>,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Mend what needs no thought: blanks at the ends of lines, and the index in knowledge/README.md
+    #[arg(long)]
+    fix: bool,
+    /// Run the proofs in containers, and write the day into those that hold
+    #[arg(long)]
+    verify: bool,
+    /// With `--verify`: run also what held before with the same image and lines
+    #[arg(long, requires = "verify")]
+    fresh: bool,
+    /// With `--verify`: how many proofs at a time
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "verify")]
+    jobs: usize,
+    /// With `--verify`: only this part of the proofs, `1/4`
+    #[arg(long, value_name = "I/N", requires = "verify")]
+    shard: Option<String>,
+    /// `docker`, `podman`, or a path
+    #[arg(long, value_name = "ENGINE", requires = "verify")]
+    engine: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -32,11 +52,20 @@ enum Format {
     Json,
     /// Annotations of a GitHub workflow
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(&std::env::current_dir()?, None);
-    let texts = read(&project.root.join("knowledge"))?;
+    let mut texts = read(&project.root.join("knowledge"))?;
+    if args.fix {
+        for (path, text) in repro_core::lint::mended(&texts) {
+            files::write_if_changed(&project.root.join("knowledge").join(&path), text.as_bytes())?;
+            report::status("Mended", format!("knowledge/{path}"));
+            texts.insert(path, text);
+        }
+    }
     let asked = |finding: &Finding| {
         let stem = Path::new(&finding.path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         args.notes.is_empty() || stem.is_some_and(|stem| args.notes.contains(&stem))
@@ -48,6 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let findings: Vec<_> = findings.iter().map(as_json).collect();
             report::json(&json!({ "schema": 1, "findings": findings }))?;
         }
+        Format::Sarif => report::json(&sarif(&findings))?,
         Format::Github => findings.iter().for_each(|finding| report::data(annotation(finding))),
         Format::Text => {
             for finding in &findings {
@@ -57,11 +87,50 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             report::status("Checked", format!("{notes} notes, {} findings", findings.len()));
         }
     }
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if !findings.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if args.verify { verify(args, &texts, &project) } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Runs the proofs: exit code 1 where one does not hold, 3 where that could not be told.
+fn verify(args: &Args, texts: &BTreeMap<String, String>, project: &Project) -> anyhow::Result<ExitCode> {
+    let known =
+        |name: &String| texts.keys().any(|path| Path::new(path).file_stem().is_some_and(|stem| stem == name.as_str()));
+    if let Some(unknown) = args.notes.iter().find(|name| !known(name)) {
+        return Err(crate::failure::input(format!(
+            "there is no note `{unknown}`\nhint: `cargo xtask notes index` lists them"
+        )));
+    }
+    let shard = args.shard.as_deref().map(crate::commands::verify_all::parse_shard).transpose()?;
+    let engine = setup::ensure_engine(args.engine.as_deref(), false)?;
+    let (base, _) = KnowledgeBase::from_texts(texts);
+    let base = base.with_contents(repro_knowledge::contents());
+    let options = proofs::Options { notes: args.notes.clone(), jobs: args.jobs, fresh: args.fresh, shard };
+    let rows = proofs::verify(&engine, &base, project, &options)?;
+    let today = jiff::Zoned::now().date().to_string();
+    let written = proofs::record(&rows, &project.root.join("knowledge"), &today)?;
+    let count = |wanted: fn(&End) -> bool| rows.iter().filter(|row| wanted(&row.end)).count();
+    let broken = count(|end| matches!(end, End::Broken(_)));
+    let unknown = count(|end| matches!(end, End::CouldNotTell(_)));
+    report::status(
+        "Verified",
+        format!(
+            "{} proved, {} with the failure only, {} held before, {broken} broken, {unknown} could not be told; {written} blocks written",
+            count(|end| *end == End::Proved),
+            count(|end| *end == End::FailureShown),
+            count(|end| *end == End::Held),
+        ),
+    );
+    Ok(match (broken, unknown) {
+        (0, 0) => ExitCode::SUCCESS,
+        (0, _) => ExitCode::from(3),
+        _ => ExitCode::FAILURE,
+    })
 }
 
 /// Every file below `folder` that is text, by its path relative to it.
-fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+pub fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let mut texts = BTreeMap::new();
     let mut pending = vec![String::new()];
     while let Some(below) = pending.pop() {
@@ -79,6 +148,33 @@ fn read(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         }
     }
     Ok(texts)
+}
+
+/// Findings as code scanning reads them.
+/// <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
+fn sarif(findings: &[Finding]) -> serde_json::Value {
+    let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
+    let rules: Vec<_> = rules.into_iter().map(|code| json!({ "id": code })).collect();
+    let results: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            let hint = finding.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            json!({
+                "ruleId": finding.code,
+                "level": "error",
+                "message": { "text": format!("{}{hint}", finding.message) },
+                "locations": [{ "physicalLocation": {
+                    "artifactLocation": { "uri": format!("knowledge/{}", finding.path) },
+                    "region": { "startLine": finding.position.line, "startColumn": finding.position.column },
+                } }],
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{ "tool": { "driver": { "name": "cargo xtask lint-notes", "rules": rules } }, "results": results }],
+    })
 }
 
 fn as_json(finding: &Finding) -> serde_json::Value {
@@ -109,6 +205,16 @@ fn annotation(finding: &Finding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_scanning_gets_a_place_for_every_finding() {
+        let finding = Finding::new("unknown-key", "libraries/x.md", "a\nb", 2..3, "wrong").with_hint("mend it");
+        let told = sarif(&[finding]);
+        let result = &told["runs"][0]["results"][0];
+        assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
+        assert_eq!(result["message"]["text"], "wrong\nhint: mend it");
+        assert_eq!(told["runs"][0]["tool"]["driver"]["rules"][0]["id"], "unknown-key");
+    }
 
     #[test]
     fn an_annotation_is_one_line() {

@@ -1,18 +1,22 @@
 //! `notes`: the knowledge base from the shell.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use repro_core::{KnowledgeBase, Note};
 use serde_json::{Value, json};
 
+use crate::failure::input;
+use crate::files;
+use crate::project::Project;
 use crate::report::{self, Format};
 
 /// Ask the knowledge base.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask notes query --import cv2\n  cargo xtask notes query --package numpy --format json\n  \
-                        cargo xtask notes show opencv-python\n  cargo xtask notes show opencv-python/libgl-missing\n  cargo xtask notes index"
+                        cargo xtask notes show opencv-python\n  cargo xtask notes show opencv-python/libgl-missing\n  cargo xtask notes index\n  cargo xtask notes new imageio --id ffmpeg-missing --log build.log"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -36,8 +40,26 @@ enum Question {
     },
     /// The text of a note, or of one pitfall (`library/id`)
     Show { name: String },
-    /// All notes with their counts
-    Index,
+    /// All notes with their counts; the table of `knowledge/README.md` is made of it
+    Index {
+        /// Fail where the table is not what the notes say
+        #[arg(long, conflicts_with = "write")]
+        check: bool,
+        /// Write the table
+        #[arg(long)]
+        write: bool,
+    },
+    /// Begin a note, or add a pitfall to the one that is there
+    New {
+        /// Distribution name as the index has it
+        name: String,
+        /// Name of the pitfall: what is wrong, `libgl-missing`
+        #[arg(long, default_value = "what-is-wrong")]
+        id: String,
+        /// Log of the failure, from which sample and pattern are taken; `-` for standard input
+        #[arg(long, value_name = "LOG")]
+        log: Option<PathBuf>,
+    },
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -47,7 +69,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             query(base, package.as_deref(), import.as_deref(), words, args.format)
         }
         Question::Show { name } => Ok(show(base, name)),
-        Question::Index => index(base, args.format),
+        Question::Index { check: false, write: false } => index(base, args.format),
+        Question::Index { write, .. } => keep_index(*write),
+        Question::New { name, id, log } => new(name, id, log.as_deref()),
     }
 }
 
@@ -136,6 +160,71 @@ fn show(base: &KnowledgeBase, name: &str) -> ExitCode {
         report::note(format!("hint: `cargo xtask notes show {library}` shows those that it has"));
         ExitCode::from(2)
     }
+}
+
+/// Compares the table of `knowledge/README.md` with the notes of the checkout, or writes it.
+fn keep_index(write: bool) -> anyhow::Result<ExitCode> {
+    let project = Project::find(&std::env::current_dir()?, None);
+    let folder = project.root.join("knowledge");
+    let (base, _) = KnowledgeBase::from_texts(super::lint_notes::read(&folder)?);
+    let path = folder.join("README.md");
+    let text = fs_err::read_to_string(&path)?;
+    let Some(new) = repro_core::index::with_index(&text, &base) else {
+        anyhow::bail!(
+            "`{}` has no place for the index\nhint: it stands between `{}` and `{}`",
+            path.display(),
+            repro_core::index::BEGIN,
+            repro_core::index::END
+        );
+    };
+    if new == text {
+        report::status("Current", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if write {
+        files::write_if_changed(&path, new.as_bytes())?;
+        report::status("Wrote", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    report::error("the index in knowledge/README.md is not what the notes say");
+    report::note("hint: `cargo xtask notes index --write`, or `cargo xtask lint-notes --fix`");
+    Ok(ExitCode::FAILURE)
+}
+
+/// Writes the beginning of a note or of one more pitfall; the author fills in why, who is affected and the fix.
+fn new(name: &str, id: &str, log: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let name = repro_core::normalised(name);
+    let plain =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if !plain(&name) || !plain(id) {
+        return Err(input(format!(
+            "`{name}/{id}` cannot be a pitfall's name\nhint: lower-case letters, digits and dashes: `opencv-python`, `--id libgl-missing`"
+        )));
+    }
+    let log = match log {
+        Some(path) if path == Path::new("-") => Some(std::io::read_to_string(std::io::stdin())?),
+        Some(path) => Some(String::from_utf8_lossy(&fs_err::read(path)?).into_owned()),
+        None => None,
+    };
+    let project = Project::find(&std::env::current_dir()?, None);
+    let path = project.root.join("knowledge/libraries").join(format!("{name}.md"));
+    let present = match fs_err::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (note, _) = repro_note::parse(&format!("libraries/{name}.md"), present.as_deref().unwrap_or_default());
+    if note.pitfalls.iter().any(|pitfall| pitfall.id == id) {
+        return Err(input(format!(
+            "`{name}` has a pitfall `{id}` already\nhint: `cargo xtask notes show {name}/{id}` shows it; ids are never used twice"
+        )));
+    }
+    let today = jiff::Zoned::now().date().to_string();
+    let text = repro_core::template::note(&name, id, &today, log.as_deref(), present.as_deref());
+    files::write_if_changed(&path, text.as_bytes())?;
+    report::status("Wrote", path.display());
+    report::note("next: fill in what stands in capitals, then `cargo xtask lint-notes`");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn index(base: &KnowledgeBase, format: Format) -> anyhow::Result<ExitCode> {

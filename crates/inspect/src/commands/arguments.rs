@@ -453,6 +453,17 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
     let text = word.text.as_str();
     let name = text.rsplit('/').next().unwrap_or(text);
     let is_path = text.contains('/') || media_of(text).is_some();
+    // `examples/*` without such a folder.
+    let fixed = text.split('*').next().and_then(|before| before.rsplit_once('/')).map(|(folder, _)| folder);
+    if let Some(folder) = fixed.filter(|folder| text.contains('*') && !folder.is_empty() && purpose != Purpose::Output)
+    {
+        if join(around.workdir, folder).is_some_and(|path| around.tree.contains_folder(&path)) {
+            filled.at_hand += 1;
+        } else {
+            filled.lacks.push(Lack::Input(text.to_owned()));
+        }
+        return word.clone();
+    }
     if purpose == Purpose::Output {
         let folder = if media_of(text).is_some() || name.contains('.') {
             text.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -897,6 +908,8 @@ mod tests {
             "-s <path to COLMAP dataset>",
             "-s <path to COLMAP dataset> lacks [Input(\"<path to COLMAP dataset>\")]",
         );
+        check("", "examples/*", "examples/* lacks [Input(\"examples/*\")]");
+        check("", "samples/*", "samples/*");
         check("", "--weights weights/x.pth", "--weights weights/x.pth lacks [Weights(\"weights/x.pth\")]");
     }
 
