@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use repro_core::KnowledgeBase;
-use repro_core::proof::Case;
+use repro_core::proof::{Case, Cure};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest};
@@ -169,18 +169,27 @@ impl Prover<'_> {
         let failing = self.run(&image, &case.failing, &logs.join("failing.log"))?;
         let shown = match case.shown(self.base, &failing.output, failing.exit_code) {
             Ok(shown) => shown,
-            Err(why) => return Ok((told(why, &failing), BTreeMap::new())),
+            Err(why) => return Ok((told(&why, &failing), BTreeMap::new())),
         };
         let edits = shown.map(|diagnosis| diagnosis.fix).unwrap_or_default();
         let end = match case.cure(&edits) {
             Err(why) => End::Broken(why),
             Ok(None) => End::FailureShown,
-            Ok(Some(line)) => {
+            Ok(Some(Cure { image: other, line })) => {
+                let image = if other == case.image {
+                    image.clone()
+                } else {
+                    bases::ensure(self.engine, &other, self.project)?;
+                    match self.prepare(&Case { image: other, ..case.clone() }, &logs)? {
+                        Ok(image) => image,
+                        Err(why) => return Ok((End::Broken(why), BTreeMap::new())),
+                    }
+                };
                 let cured = self.run(&image, &line, &logs.join("fixed.log"))?;
                 if cured.exit_code != 0 {
-                    told(format!("the cure ends with exit code {}", cured.exit_code), &cured)
+                    told(&format!("the cure ends with exit code {}", cured.exit_code), &cured)
                 } else if case.persists(self.base, &cured.output) {
-                    told("the output of the cure still leads to the pitfall".to_owned(), &cured)
+                    told("the output of the cure still leads to the pitfall", &cured)
                 } else {
                     End::Proved
                 }
@@ -276,7 +285,7 @@ impl Prover<'_> {
     }
 }
 
-fn told(why: String, seen: &Seen) -> End {
+fn told(why: &str, seen: &Seen) -> End {
     let last: Vec<&str> = seen.output.lines().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
     let last: Vec<&str> = last.into_iter().rev().collect();
     End::Broken(format!("{why}: {} ({})", last.join(" | "), seen.log.display()))

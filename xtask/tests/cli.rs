@@ -349,3 +349,17 @@ fn proofs_without_an_engine_are_not_recorded() {
     command.assert().code(3).stderr(predicate::str::contains("hint: "));
     xtask().args(["lint-notes", "--verify", "nothing"]).current_dir(project.path()).assert().code(2);
 }
+
+#[test]
+fn the_exported_base_is_what_its_schema_says() {
+    let run = |arguments: &[&str]| -> serde_json::Value {
+        let output = xtask().args(arguments).assert().success();
+        serde_json::from_slice(&output.get_output().stdout).expect("JSON")
+    };
+    let (schema, base) = (run(&["notes", "export", "--schema"]), run(&["notes", "export"]));
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> =
+        validator.iter_errors(&base).take(5).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    assert!(base["notes"].as_array().is_some_and(|notes| notes.len() > 100));
+}

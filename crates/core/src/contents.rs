@@ -208,7 +208,8 @@ impl Contents {
             |text: &&str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         let found = match release {
             Some(release) => {
-                let column = RELEASES.iter().position(|known| *known == release)?;
+                let named_like = repro_note::named_like(release);
+                let column = RELEASES.iter().position(|known| *known == release || Some(*known) == named_like)?;
                 columns.get(column).map(words)?
             }
             None => columns.iter().rev().map(words).find(|found| !found.is_empty())?,
@@ -278,6 +279,7 @@ mod tests {
         check(FileKind::Header, "opencv2/core.hpp", Some("bullseye"), &[]);
         check(FileKind::Header, "ffi.h", None, &["libffi-dev"]);
         check(FileKind::Header, "core.hpp/x", None, &[]);
-        check(FileKind::Command, "tool", Some("noble"), &[]);
+        check(FileKind::Command, "tool", Some("noble"), &["tool", "t2"]);
+        check(FileKind::Command, "tool", Some("stretch"), &[]);
     }
 }

@@ -26,6 +26,7 @@ pub mod contents;
 mod context;
 mod diagnose;
 mod environment;
+pub mod export;
 pub mod header;
 pub mod index;
 pub mod lint;

@@ -27,6 +27,13 @@ pub struct Case {
     pub has_patterns: bool,
 }
 
+/// What is to succeed, and on which image; `setup` comes first there, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cure {
+    pub image: String,
+    pub line: String,
+}
+
 impl Case {
     /// The case of one proof.
     ///
@@ -76,17 +83,21 @@ impl Case {
         })
     }
 
-    /// The line that shows the cure: the note's own, else the fix and then the failing line again. `None` where the note
-    /// says why there is none.
+    /// What shows the cure: the note's own line, else the fix and then the failing line again. `None` where the note says
+    /// why there is none.
     ///
     /// # Errors
     /// A sentence, where the fix cannot be told by a shell line and the note gives none.
-    pub fn cure(&self, edits: &[Edit]) -> Result<Option<String>, String> {
+    pub fn cure(&self, edits: &[Edit]) -> Result<Option<Cure>, String> {
+        let here = |line: String| Ok(Some(Cure { image: self.image.clone(), line }));
         if let Some(line) = &self.fixed {
-            return Ok(Some(line.clone()));
+            return here(line.clone());
         }
         if self.not_shown.is_some() {
             return Ok(None);
+        }
+        if let [Edit::BaseImage(image)] = edits {
+            return Ok(Some(Cure { image: image.clone(), line: self.failing.clone() }));
         }
         let mut lines = Vec::new();
         for edit in edits {
@@ -98,7 +109,7 @@ impl Case {
             return Err("it has no fix to apply: write `fixed`, or say in `not_shown` why there is none".to_owned());
         }
         lines.push(self.failing.clone());
-        Ok(Some(lines.join(" && ")))
+        here(lines.join(" && "))
     }
 
     /// Does the output of the cured line still lead to the pitfall?
@@ -154,7 +165,9 @@ mod tests {
         let shown = case.shown(&base, "ImportError: libx.so.1: cannot open shared object file", 1);
         let edits = shown.expect("it is shown").expect("a diagnosis").fix;
         let line = "apt-get install -y --no-install-recommends libx1 && python -c \"import x\"";
-        assert_eq!(case.cure(&edits), Ok(Some(line.to_owned())));
+        assert_eq!(case.cure(&edits), Ok(Some(Cure { image: case.image.clone(), line: line.to_owned() })));
+        let older = Cure { image: "python:3.9-slim-bookworm".to_owned(), line: case.failing.clone() };
+        assert_eq!(case.cure(&[Edit::BaseImage(older.image.clone())]), Ok(Some(older)));
         assert!(!case.persists(&base, "fine"));
     }
 

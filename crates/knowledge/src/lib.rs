@@ -43,6 +43,11 @@ pub fn all_texts() -> Vec<(&'static str, &'static str)> {
     texts
 }
 
+/// The JSON schema of the exported base.
+pub fn schema() -> &'static str {
+    KNOWLEDGE.get_file("schema.json").and_then(include_dir::File::contents_utf8).unwrap_or_default()
+}
+
 /// A sample of ours, as `knowledge/samples/` has it.
 pub fn sample(name: &str) -> Option<&'static [u8]> {
     KNOWLEDGE.get_file(format!("samples/{name}")).map(include_dir::File::contents)

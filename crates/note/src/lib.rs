@@ -22,4 +22,4 @@ pub use edit::Edit;
 pub use finding::{Finding, Position};
 pub use matrix::{AptRename, Breaking, Matrix, PythonRelease, SlimTags, StandardLibrary, TorchRelease};
 pub use parse::{Block, Library, Located, LogSample, Note, Proof, parse};
-pub use pitfall::{Choice, Fix, Packages, Phase, Pitfall, PitfallBlock, PitfallKind, Rank, Strings, When};
+pub use pitfall::{Choice, Fix, Packages, Phase, Pitfall, PitfallBlock, PitfallKind, Rank, Strings, When, named_like};

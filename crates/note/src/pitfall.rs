@@ -212,13 +212,18 @@ const NAMED_LIKE: [(&str, &str); 6] = [
     ("focal", "bullseye"),
 ];
 
+/// The Debian release whose package names another release shares, where it is none of those in the tables.
+pub fn named_like(release: &str) -> Option<&'static str> {
+    NAMED_LIKE.iter().find(|(name, _)| *name == release).map(|(_, like)| *like)
+}
+
 impl Packages {
     /// The packages to install on `release` (a code name). A release that is not named takes the names of its nearest
     /// relative: newer ones those of trixie, older ones those of bookworm.
     pub fn on(&self, release: Option<&str>) -> Vec<String> {
         let mut packages = self.any.clone();
         let wanted = release.unwrap_or("bookworm");
-        let relative = NAMED_LIKE.iter().find(|(name, _)| *name == wanted).map_or("bookworm", |(_, like)| *like);
+        let relative = named_like(wanted).unwrap_or("bookworm");
         let named = self.by_release.get(wanted).or_else(|| self.by_release.get(relative));
         let named = named.or_else(|| self.by_release.get("bookworm")).or_else(|| self.by_release.values().next());
         packages.extend(named.into_iter().flatten().cloned());

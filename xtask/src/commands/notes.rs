@@ -1,5 +1,6 @@
 //! `notes`: the knowledge base from the shell.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ use crate::report::{self, Format};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask notes query --import cv2\n  cargo xtask notes query --package numpy --format json\n  \
-                        cargo xtask notes show opencv-python\n  cargo xtask notes show opencv-python/libgl-missing\n  cargo xtask notes index\n  cargo xtask notes new imageio --id ffmpeg-missing --log build.log"
+                        cargo xtask notes show opencv-python\n  cargo xtask notes show opencv-python/libgl-missing\n  cargo xtask notes index\n  cargo xtask notes export > base.json\n  cargo xtask notes new imageio --id ffmpeg-missing --log build.log"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -49,6 +50,12 @@ enum Question {
         #[arg(long)]
         write: bool,
     },
+    /// The whole base as one JSON object; with `--schema`, what that object looks like
+    Export {
+        /// Print the JSON schema instead
+        #[arg(long)]
+        schema: bool,
+    },
     /// Begin a note, or add a pitfall to the one that is there
     New {
         /// Distribution name as the index has it
@@ -71,6 +78,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Question::Show { name } => Ok(show(base, name)),
         Question::Index { check: false, write: false } => index(base, args.format),
         Question::Index { write, .. } => keep_index(*write),
+        Question::Export { schema: true } => {
+            report::data(repro_knowledge::schema().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Question::Export { schema: false } => {
+            let texts: BTreeMap<&str, &str> = repro_knowledge::texts().into_iter().collect();
+            report::json(&repro_core::export::export(base, |path| texts.get(path).copied()))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Question::New { name, id, log } => new(name, id, log.as_deref()),
     }
 }
