@@ -167,11 +167,10 @@ impl Prover<'_> {
             Err(why) => return Ok((End::Broken(why), BTreeMap::new())),
         };
         let failing = self.run(&image, &case.failing, &logs.join("failing.log"))?;
-        let shown = match case.shown(self.base, &failing.output, failing.exit_code) {
-            Ok(shown) => shown,
+        let edits = match case.shown(self.base, &failing.output, failing.exit_code) {
+            Ok(edits) => edits,
             Err(why) => return Ok((told(&why, &failing), BTreeMap::new())),
         };
-        let edits = shown.map(|diagnosis| diagnosis.fix).unwrap_or_default();
         let end = match case.cure(&edits) {
             Err(why) => End::Broken(why),
             Ok(None) => End::FailureShown,
@@ -255,9 +254,6 @@ impl Prover<'_> {
         };
         let outcome = self.engine.run(&request, log, &mut |_| {})?;
         let output = String::from_utf8_lossy(&fs_err::read(log)?).into_owned();
-        if crate::lock::unreachable(&output) {
-            return Err(could_not_tell(format!("the package index did not answer; see {}", log.display())));
-        }
         Ok(Seen { exit_code: outcome.exit_code, output, log: log.to_owned() })
     }
 
@@ -285,7 +281,11 @@ impl Prover<'_> {
     }
 }
 
+/// What is not as promised, with the last words of the output; where those speak of the network, nothing is known.
 fn told(why: &str, seen: &Seen) -> End {
+    if lock::unreachable(&seen.output) {
+        return End::CouldNotTell(format!("the package index did not answer; see {}", seen.log.display()));
+    }
     let last: Vec<&str> = seen.output.lines().rev().filter(|line| !line.trim().is_empty()).take(2).collect();
     let last: Vec<&str> = last.into_iter().rev().collect();
     End::Broken(format!("{why}: {} ({})", last.join(" | "), seen.log.display()))

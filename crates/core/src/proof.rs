@@ -5,7 +5,7 @@ use repro_note::{Edit, Note, Pitfall, Proof};
 
 use crate::base::{KnowledgeBase, full_id};
 use crate::context::Context;
-use crate::diagnose::Diagnosis;
+use crate::resolve::{self, Captures};
 
 /// One promise: on this image, after `setup`, `failing` shows the pitfall.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,17 +67,24 @@ impl Case {
         }
     }
 
-    /// What the output of the failing line leads to: the diagnosis of this very pitfall.
+    /// What mends what the failing line shows: the fix of its diagnosis, which has to be that of this very pitfall; for a
+    /// pitfall that is only ever prevented, its fix.
     ///
     /// # Errors
     /// A sentence that says what was seen instead.
-    pub fn shown(&self, base: &KnowledgeBase, output: &str, exit_code: i32) -> Result<Option<Diagnosis>, String> {
+    pub fn shown(&self, base: &KnowledgeBase, output: &str, exit_code: i32) -> Result<Vec<Edit>, String> {
         if !self.has_patterns {
-            return if exit_code == 0 { Err("the failing line succeeds".to_owned()) } else { Ok(None) };
+            if exit_code == 0 {
+                return Err("the failing line succeeds".to_owned());
+            }
+            let Some((note, pitfall)) = base.pitfall(&self.id) else { return Err("the note is gone".to_owned()) };
+            let library: &[String] = note.library.as_ref().map_or(&[], |library| &library.value.packages);
+            let edits = resolve::edits(base, &pitfall.block.fix, library, &self.context(), &Captures::new());
+            return Ok(edits.unwrap_or_default());
         }
         let found = base.matches(output, &self.context());
         let own = found.iter().find(|diagnosis| diagnosis.pitfall == self.id);
-        own.cloned().map(Some).ok_or_else(|| {
+        own.map(|diagnosis| diagnosis.fix.clone()).ok_or_else(|| {
             let instead = found.first().map_or_else(|| "nothing".to_owned(), |other| format!("`{}`", other.pitfall));
             format!("the failing line does not show it (exit code {exit_code}); its output leads to {instead}")
         })
@@ -163,7 +170,7 @@ mod tests {
         let (base, case) = case();
         assert_eq!(case.image, "python:3.11-slim-bookworm");
         let shown = case.shown(&base, "ImportError: libx.so.1: cannot open shared object file", 1);
-        let edits = shown.expect("it is shown").expect("a diagnosis").fix;
+        let edits = shown.expect("it is shown");
         let line = "apt-get install -y --no-install-recommends libx1 && python -c \"import x\"";
         assert_eq!(case.cure(&edits), Ok(Some(Cure { image: case.image.clone(), line: line.to_owned() })));
         let older = Cure { image: "python:3.9-slim-bookworm".to_owned(), line: case.failing.clone() };

@@ -29,7 +29,8 @@ const IMAGE: &str = "debian:bookworm-slim";
 /// <https://manpages.debian.org/bookworm/apt/apt.conf.5.en.html>
 const SCRIPT: &str = r#"set -e
 uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
-echo "deb ${uri:-http://deb.debian.org/debian} $1 main" > /tmp/one.list
+test -n "$uri"
+echo "deb $uri $1 main" > /tmp/one.list
 mkdir -p /tmp/lists/partial
 target() { printf '%s' "Acquire::IndexTargets::deb::$1::$2=$3"; }
 apt-get -qq update -o Dir::Etc::sourcelist=/tmp/one.list -o Dir::Etc::sourceparts=- -o Dir::State::Lists=/tmp/lists \
