@@ -11,6 +11,7 @@ mod progress;
 #[cfg(test)]
 mod real;
 mod run;
+pub mod silence;
 mod temporary;
 
 use std::{

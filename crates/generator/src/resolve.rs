@@ -49,12 +49,21 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
         // The image's own builds satisfy no version on an index, and must not be replaced by one.
         overrides.extend(["torch", "torchvision", "torchaudio", "triton", "pytorch-triton"].map(never));
     }
+    // A limit on a tool that builds packages must reach the builds, which see no other environment.
+    let builder_limits: Vec<String> = plan
+        .pip
+        .constraints
+        .iter()
+        .filter(|w| BUILDERS.contains(&w.name.as_str()))
+        .map(|w| w.spec.clone())
+        .collect();
     let has_requirements = !requirements.is_empty();
     let files = vec![
         ("requirements.in", text(&requirements)),
         ("constraints.txt", text(&constraints)),
         ("overrides.txt", text(&overrides)),
         ("builders.in", text(&BUILDERS.map(str::to_owned))),
+        ("builder-constraints.txt", text(&builder_limits)),
     ];
     let compile = |input: &str, output: &str| -> Vec<String> {
         let mut words: Vec<String> =
@@ -79,7 +88,9 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
         }
         words
     });
-    Input { files, requirements, builders: compile("builders.in", "builders.out") }
+    let mut builders = compile("builders.in", "builders.out");
+    builders.extend(["--constraint".to_owned(), format!("{FOLDER}/builder-constraints.txt")]);
+    Input { files, requirements, builders }
 }
 
 /// The requirements that name one exact release: `(name, version)`, in the order of the plan.
@@ -172,6 +183,17 @@ mod tests {
     use super::*;
     use crate::plan::Wanted;
     use crate::testing;
+
+    #[test]
+    fn a_limit_on_what_builds_packages_reaches_the_builds() {
+        let mut plan = testing::plan();
+        let limit = |name: &str, spec: &str| Wanted { name: name.to_owned(), spec: spec.to_owned(), because: vec![] };
+        plan.pip.constraints = vec![limit("cython", "cython<3"), limit("numpy", "numpy<2")];
+        let input = input(&plan, &Environment::default());
+        let text = input.files.iter().find(|(name, _)| *name == "builder-constraints.txt").map(|(_, text)| text.as_str());
+        assert_eq!(text, Some("cython<3\n"));
+        assert!(input.builders.contains(&"/resolve/builder-constraints.txt".to_owned()));
+    }
 
     #[test]
     fn an_exact_pin_is_found_and_replaced_whatever_stands_around_it() {

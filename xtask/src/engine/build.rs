@@ -17,6 +17,7 @@ use super::{
     Builder, Engine, EngineError, OWN_LABEL, TAG_LABEL, expression,
     process::{self, End, Streams},
     progress::{BuildProgress, FailedStep, Reader, Style},
+    silence,
 };
 
 /// Below this many free bytes a message about a full disk is believed.
@@ -105,6 +106,8 @@ pub enum BuildFailureKind {
     BaseImageMissing,
     /// No registry answered, and the base image is not on this machine.
     RegistryUnreachable,
+    /// A step failed after a server that it asked had not answered.
+    ServerSilent,
     /// The engine died or cannot be reached any more.
     Engine,
     /// No space left on the engine's disk.
@@ -129,6 +132,10 @@ impl BuildFailureKind {
             Self::RegistryUnreachable => (
                 "the base image is not on this machine and no registry answered the build",
                 "check the network; `cargo xtask doctor` says whether a registry answers",
+            ),
+            Self::ServerSilent => (
+                "a server did not answer a step of the build",
+                "check the network (`cargo xtask doctor`), then run the same command again",
             ),
             Self::Engine => (
                 "the engine was lost during the build",
@@ -205,6 +212,9 @@ impl Engine {
                         && output.iter().any(|line| line.starts_with("error running container: ")) =>
                 {
                     BuildFailureKind::Engine
+                }
+                End::Exited(_) if step_code.is_some() && silence::is_at_the_end(output.iter().map(String::as_str)) => {
+                    BuildFailureKind::ServerSilent
                 }
                 End::Exited(_) if step_code.is_some() => BuildFailureKind::Step,
                 End::Exited(_) => classify(&own_words),

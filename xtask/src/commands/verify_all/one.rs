@@ -11,7 +11,7 @@ use repro_generator::receipt::Receipt;
 
 use super::stored::{Stored, Unusable};
 use super::table::{Row, Status};
-use crate::engine::{BuildFailure, BuildFailureKind, BuildRequest, BuildResult, Engine, Left};
+use crate::engine::{BuildFailure, BuildRequest, BuildResult, Engine, Left, silence};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::{bases, cycle, interrupt, report, smoke};
@@ -118,7 +118,7 @@ fn attempt(stored: &Stored, receipt: &Receipt, means: &Means<'_>, row: &mut Row)
     let image_id = match built.result {
         BuildResult::Built { image_id } => image_id,
         BuildResult::Failed(failure) => {
-            row.status = if is_verdict(&failure) { Status::Failed } else { Status::CouldNotTell };
+            row.status = if failure.kind.is_verdict() { Status::Failed } else { Status::CouldNotTell };
             row.detail = format!("build: {} (log: {})", last_words(&failure), log.display());
             return Ok(());
         }
@@ -152,7 +152,7 @@ fn judge(receipt: &Receipt, ran: &smoke::Ran) -> (Status, String) {
     if !verdict.success {
         let why = verdict.false_success.clone().unwrap_or_else(|| verdict.reasons.join("; "));
         let failed = ran.evidence.exit_code != Some(0);
-        if failed && ran.text.lines().rev().take(LAST_LINES).any(is_silence) {
+        if failed && silence::is_at_the_end(ran.text.lines()) {
             return (Status::CouldNotTell, format!("a server did not answer the run: {why}"));
         }
         return (Status::Failed, why);
@@ -171,47 +171,6 @@ fn judge(receipt: &Receipt, ran: &smoke::Ran) -> (Status, String) {
 /// Levels in their order; a word that is none is above all, so that nothing reaches it.
 fn rank(level: &str) -> usize {
     ["built", "ran", "inferred"].iter().position(|known| *known == level).unwrap_or(usize::MAX)
-}
-
-/// Causes stand at the end of a log; what a retry mended stands above.
-const LAST_LINES: usize = 40;
-
-/// Does this line of git, pip, apt or curl say that a server did not answer?
-fn is_silence(line: impl AsRef<str>) -> bool {
-    // fatal: unable to access 'https://mirror.example/x/': Could not resolve host: mirror.example
-    // fatal: unable to connect to mirror.example: mirror.example[0: 192.0.2.1]: errno=Connection refused
-    // fatal: unable to look up mirror.example (port 9418) (Name or service not known)
-    // {"error": "network", "message": "HTTPSConnectionPool(host='mirror.example', port=443): Max retries exceeded …"}
-    const SILENT: [&str; 19] = [
-        "could not resolve host",
-        "could not resolve hostname",
-        "name or service not known",
-        "temporary failure in name resolution",
-        "temporary failure resolving",
-        "unable to look up",
-        "unable to access",
-        "unable to connect to",
-        "failed to connect",
-        "failed to establish a new connection",
-        "couldn't connect to server",
-        "connection refused",
-        "connection reset by peer",
-        "connection timed out",
-        "network is unreachable",
-        "no route to host",
-        "max retries exceeded",
-        "read timed out",
-        "the remote end hung up unexpectedly",
-    ];
-    let line = line.as_ref().to_ascii_lowercase();
-    SILENT.iter().any(|words| line.contains(words))
-}
-
-/// Is this about the repository? A server that does not answer is not.
-fn is_verdict(failure: &BuildFailure) -> bool {
-    // What follows the step's output is the builder's own last words, and the command that it repeats.
-    failure.kind.is_verdict()
-        && !(failure.kind == BuildFailureKind::Step && failure.output.iter().rev().take(LAST_LINES).any(is_silence))
 }
 
 /// The last line that says why, before the builder repeats the command.
@@ -264,6 +223,7 @@ mod tests {
     use repro_generator::verdict::{Level, Verdict};
 
     use super::*;
+    use crate::engine::BuildFailureKind;
 
     fn ran(success: bool, level: Level, exit_code: i64, text: &str) -> smoke::Ran {
         let verdict = Verdict { success, level, reasons: vec!["why".to_owned()], ..Verdict::default() };
@@ -295,35 +255,6 @@ mod tests {
         assert_eq!(status(false, 0, "Network is unreachable"), Status::Failed);
         let long_ago = format!("Connection refused\n{}", "line\n".repeat(100));
         assert_eq!(status(false, 1, &long_ago), Status::Failed);
-    }
-
-    #[test]
-    fn a_server_that_does_not_answer_a_build_is_no_verdict() {
-        let failure = |kind, lines: &[&str]| BuildFailure {
-            kind,
-            step: None,
-            output: lines.iter().map(|&line| line.to_owned()).collect(),
-            exit_code: Some(1),
-        };
-        let check = |expected, kind, lines: &[&str]| {
-            assert_eq!(is_verdict(&failure(kind, lines)), expected, "{kind:?} {lines:?}");
-        };
-        check(true, BuildFailureKind::Step, &["fatal: couldn't find remote ref 0123", "exit code: 128"]);
-        check(true, BuildFailureKind::Step, &["ERROR: No matching distribution found for x==1"]);
-        for silent in [
-            "fatal: unable to access 'https://mirror.example/x/': Could not resolve host: mirror.example",
-            "fatal: unable to connect to mirror.example: errno=Connection refused",
-            "fatal: unable to look up mirror.example (port 9418) (Name or service not known)",
-            "ssh: Could not resolve hostname mirror.example: Name or service not known",
-            "{\"error\": \"network\", \"message\": \"HTTPSConnectionPool: Max retries exceeded with url: /simple/x/\"}",
-            "WARNING: Retrying: NewConnectionError: Failed to establish a new connection: [Errno 111]",
-            "W: Failed to fetch http://mirror.example/x  Temporary failure resolving 'mirror.example'",
-        ] {
-            check(false, BuildFailureKind::Step, &[silent, "ERROR: something", "exit code: 1"]);
-        }
-        check(false, BuildFailureKind::RegistryUnreachable, &[]);
-        check(false, BuildFailureKind::DiskFull, &[]);
-        check(true, BuildFailureKind::BaseImageMissing, &["manifest unknown"]);
     }
 
     #[test]
