@@ -320,8 +320,11 @@ pub fn record(rows: &[Row], folder: &Path, today: &str) -> anyhow::Result<usize>
 fn dated(block: &str, today: &str, versions: &BTreeMap<String, String>) -> anyhow::Result<String> {
     let mut document: toml_edit::DocumentMut = block.parse().context("a proof that was read is no TOML")?;
     let day: toml_edit::Datetime = today.parse().context("no day")?;
-    if let Some(item) = document.get_mut("date") {
-        *item = toml_edit::value(day);
+    match document.get_mut("date") {
+        Some(item) => *item = toml_edit::value(day),
+        None => {
+            document.insert("date", toml_edit::value(day));
+        }
     }
     if let Some(table) = document.get_mut("versions").and_then(toml_edit::Item::as_table_like_mut) {
         for (name, version) in versions {

@@ -28,9 +28,11 @@ pub fn counts(base: &KnowledgeBase) -> Counts {
         counts.notes += 1;
         for pitfall in note.pitfalls.iter().filter(|pitfall| !pitfall.block.retired) {
             counts.pitfalls += 1;
-            let has_cure = pitfall.proofs.iter().any(|proof| proof.value.not_shown.is_none());
+            // A proof without a day has not held yet.
+            let held = || pitfall.proofs.iter().filter(|proof| proof.value.date.is_some());
+            let has_cure = held().any(|proof| proof.value.not_shown.is_none());
             counts.proved += usize::from(has_cure);
-            counts.shown += usize::from(!has_cure && !pitfall.proofs.is_empty());
+            counts.shown += usize::from(!has_cure && held().next().is_some());
         }
     }
     counts
@@ -54,7 +56,13 @@ fn table(base: &KnowledgeBase) -> String {
             .pitfalls
             .iter()
             .filter(|pitfall| !pitfall.block.retired)
-            .map(|pitfall| format!("`{}`{}", pitfall.id, if pitfall.proofs.is_empty() { "" } else { " ✓" }))
+            .map(|pitfall| {
+                format!(
+                    "`{}`{}",
+                    pitfall.id,
+                    if pitfall.proofs.iter().any(|proof| proof.value.date.is_some()) { " ✓" } else { "" }
+                )
+            })
             .collect();
         let _ = writeln!(out, "| [{}]({}) | {} |", note.name, note.path, pitfalls.join(", "));
     }

@@ -50,13 +50,8 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
         overrides.extend(["torch", "torchvision", "torchaudio", "triton", "pytorch-triton"].map(never));
     }
     // A limit on a tool that builds packages must reach the builds, which see no other environment.
-    let builder_limits: Vec<String> = plan
-        .pip
-        .constraints
-        .iter()
-        .filter(|w| BUILDERS.contains(&w.name.as_str()))
-        .map(|w| w.spec.clone())
-        .collect();
+    let builder_limits: Vec<String> =
+        plan.pip.constraints.iter().filter(|w| BUILDERS.contains(&w.name.as_str())).map(|w| w.spec.clone()).collect();
     let has_requirements = !requirements.is_empty();
     let files = vec![
         ("requirements.in", text(&requirements)),
@@ -190,7 +185,8 @@ mod tests {
         let limit = |name: &str, spec: &str| Wanted { name: name.to_owned(), spec: spec.to_owned(), because: vec![] };
         plan.pip.constraints = vec![limit("cython", "cython<3"), limit("numpy", "numpy<2")];
         let input = input(&plan, &Environment::default());
-        let text = input.files.iter().find(|(name, _)| *name == "builder-constraints.txt").map(|(_, text)| text.as_str());
+        let text =
+            input.files.iter().find(|(name, _)| *name == "builder-constraints.txt").map(|(_, text)| text.as_str());
         assert_eq!(text, Some("cython<3\n"));
         assert!(input.builders.contains(&"/resolve/builder-constraints.txt".to_owned()));
     }

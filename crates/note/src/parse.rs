@@ -83,7 +83,8 @@ pub struct LogSample {
 pub struct Proof {
     /// Release and Python, `bookworm-3.11`.
     pub platform: String,
-    #[serde(deserialize_with = "date")]
+    /// Day on which it last held; left out until it has.
+    #[serde(default, deserialize_with = "date")]
     pub date: Option<Date>,
     /// Installed versions that matter.
     #[serde(default)]
