@@ -809,6 +809,20 @@ impl From<RawImage> for Image {
     }
 }
 
+/// For tests: an engine that has this image. `None`, with the reason printed, where there is none; a panic where one was
+/// promised (`REPRO_ENGINE_REQUIRED`).
+#[cfg(test)]
+pub fn promised_with(image: &str) -> Option<Engine> {
+    let reason = match Engine::detect(None) {
+        Ok(engine) if engine.image_exists(image).unwrap_or(false) => return Some(engine),
+        Ok(_) => format!("no image {image}"),
+        Err(error) => error.to_string(),
+    };
+    assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine was promised: {reason}");
+    anstream::eprintln!("skipped: {reason}");
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use repro_core::KnowledgeBase;
 use repro_core::proof::{Case, Cure};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest};
+use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest, silence};
 use crate::failure::could_not_tell;
 use crate::project::Project;
 use crate::{bases, files, interrupt, lock, report};
@@ -283,7 +283,7 @@ impl Prover<'_> {
 
 /// What is not as promised, with the last words of the output; where those speak of the network, nothing is known.
 fn told(why: &str, seen: &Seen) -> End {
-    if lock::unreachable(&seen.output) {
+    if silence::is_at_the_end(seen.output.lines()) {
         return End::CouldNotTell(format!("the package index did not answer; see {}", seen.log.display()));
     }
     let last: Vec<&str> = seen.output.lines().rev().filter(|line| !line.trim().is_empty()).take(2).collect();

@@ -10,14 +10,18 @@ pub fn is_at_the_end<'l>(lines: impl DoubleEndedIterator<Item = &'l str>) -> boo
 /// Causes stand at the end of a log; what a retry mended stands above.
 const LAST_LINES: usize = 40;
 
-/// Does this line of git, pip, apt or curl say that a server did not answer?
+/// Does this line of git, pip, uv, apt or curl say that a server did not answer?
 fn is_silence(line: &str) -> bool {
     // fatal: unable to access 'https://mirror.example/x/': Could not resolve host: mirror.example
     // fatal: unable to connect to mirror.example: mirror.example[0: 192.0.2.1]: errno=Connection refused
     // fatal: unable to look up mirror.example (port 9418) (Name or service not known)
     // {"error": "network", "message": "HTTPSConnectionPool(host='mirror.example', port=443): Max retries exceeded …"}
     // W: Some index files failed to download. They have been ignored, or old ones used instead.
-    const SILENT: [&str; 20] = [
+    // error sending request for url (https://mirror.example/simple/x/): dns error (uv)
+    const SILENT: [&str; 23] = [
+        "error sending request",
+        "dns error",
+        "operation timed out",
         "some index files failed to download",
         "could not resolve host",
         "could not resolve hostname",
@@ -57,6 +61,7 @@ mod tests {
             "{\"error\": \"network\", \"message\": \"HTTPSConnectionPool: Max retries exceeded with url: /simple/x/\"}",
             "WARNING: Retrying: NewConnectionError: Failed to establish a new connection: [Errno 111]",
             "W: Failed to fetch http://mirror.example/x  Temporary failure resolving 'mirror.example'",
+            "  Caused by: error sending request for url (https://mirror.example/simple/x/)",
             "W: Some index files failed to download. They have been ignored, or old ones used instead.",
         ] {
             assert!(is_at_the_end([silent, "ERROR: something", "exit code: 1"].into_iter()), "{silent}");

@@ -236,15 +236,7 @@ const USUAL_BASE: &str = "python:3.11-slim-bookworm";
 
 /// An engine and an image with the wanted distributions, or nothing where there is no engine.
 fn image(base: &str, needs: &str, apt: Option<&str>) -> Option<(Engine, String)> {
-    let engine = match Engine::detect(None) {
-        Ok(engine) if engine.image_exists(base).unwrap_or(false) => engine,
-        other => {
-            let reason = other.err().map_or_else(|| format!("no image {base}"), |error| error.to_string());
-            assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine was promised: {reason}");
-            anstream::eprintln!("skipped: {reason}");
-            return None;
-        }
-    };
+    let engine = crate::engine::promised_with(base)?;
     let folder = tempfile::tempdir().unwrap();
     let tag = format!("repro-test-probe:{}", needs.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
     let dockerfile = folder.path().join("Dockerfile");

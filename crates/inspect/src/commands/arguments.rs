@@ -366,8 +366,6 @@ fn decide(
             .and_then(|media| around.samples.file(media, text, around.workdir))
             .map(|found| relative(found, around.workdir))
     };
-    let hints =
-        || -> Vec<String> { [around.name, flag.unwrap_or_default(), text].into_iter().flat_map(tokens).collect() };
     let new = match purpose {
         Purpose::Output => {
             let suffix = text
@@ -412,12 +410,13 @@ fn decide(
         None => {
             // Only a file whose kind is told: a guess would be run for nothing.
             let ours = match purpose {
-                Purpose::File(media) => samples::ours(media, &hints()).map(|name| (name, samples::in_image(name))),
-                Purpose::Folder(Some(media)) => {
-                    samples::ours(media, &hints()).map(|name| (name, samples::SAMPLE_FOLDER.to_owned()))
+                Purpose::File(media) => {
+                    samples::ours(media, &hints(around, flag, text)).map(|name| (name, samples::in_image(name)))
                 }
+                Purpose::Folder(Some(media)) => samples::ours(media, &hints(around, flag, text))
+                    .map(|name| (name, samples::SAMPLE_FOLDER.to_owned())),
                 Purpose::Input => media_of(text.trim_end_matches(['>', ']', '}']))
-                    .and_then(|media| samples::ours(media, &hints()))
+                    .and_then(|media| samples::ours(media, &hints(around, flag, text)))
                     .map(|name| (name, samples::in_image(name))),
                 _ => None,
             };
@@ -441,6 +440,11 @@ fn replaced(old: &str, new: &str, why: &str, filled: &mut Filled) -> Word {
     filled.replaced += 1;
     filled.changes.push(format!("`{old}` replaced by `{new}`, {why}"));
     Word { raw: quote(new), text: new.to_owned(), optional: false }
+}
+
+/// Words around an argument, which say what it shows.
+fn hints(around: &Surroundings<'_>, flag: Option<&str>, text: &str) -> Vec<String> {
+    [around.name, flag.unwrap_or_default(), text].into_iter().flat_map(tokens).collect()
 }
 
 /// Does the program turn a bare argument into a number?
@@ -510,10 +514,9 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
             @ (Media::Image | Media::Audio | Media::Video | Media::Pdf | Media::Mesh | Media::Table | Media::Text),
         ) => {
             let Some(found) = around.samples.file(media, text, around.workdir) else {
-                let hints: Vec<String> =
-                    [around.name, flag.unwrap_or_default(), text].into_iter().flat_map(tokens).collect();
                 // A text or a table that is named is a particular one; a picture is a picture.
-                let ours = samples::ours(media, &hints).filter(|_| !matches!(media, Media::Text | Media::Table));
+                let ours = samples::ours(media, &hints(around, flag, text))
+                    .filter(|_| !matches!(media, Media::Text | Media::Table));
                 let Some(name) = ours else {
                     filled.lacks.push(Lack::Input(text.to_owned()));
                     return word.clone();

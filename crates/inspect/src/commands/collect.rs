@@ -680,7 +680,7 @@ impl<'t> Collector<'t> {
         let evidence = Evidence::new(path, found.snippet.first, line);
         let program = Program {
             kind: Kind::ReadmeSnippet,
-            start: vec!["python".to_owned(), "/workspace/run/snippet.py".to_owned()],
+            start: vec!["python".to_owned(), super::samples::in_image("snippet.py")],
             entry: None,
             name: format!("{path}:{}", found.snippet.first),
             arguments: vec![],

@@ -231,13 +231,9 @@ fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
             .filter(|_| hinted && !text.contains(['/', ' ']))
             .and_then(|media| samples::ours(media, &hints(found, text)));
         if let Some(sample) = sample {
-            found.setup.push(format!("cp {} {}", quote(sample), quote(text)));
-            found.changes.push(format!("`{sample}` copied to `{text}`, which the program reads"));
-            found.at_hand += 1;
+            copy(found, &From::Repository(sample), text, tree);
         } else if let Some(name) = ours {
-            found.setup.push(format!("cp {} {}", samples::in_image(name), quote(text)));
-            found.changes.push(format!("`{name}`, a sample of ours, copied to `{text}`, which the program reads"));
-            found.samples.push(name);
+            copy(found, &From::Ours(name), text, tree);
         } else if hinted || whole {
             found.lacks.push(Lack::Value(text.to_owned()));
         }
@@ -248,25 +244,39 @@ fn input(text: &str, found: &mut Found, tree: &Tree, samples: &Samples<'_>) {
         media => samples.file(media, text, ""),
     });
     match (source, path) {
-        (Some(source), Some(path)) => {
-            if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !tree.contains_folder(folder)) {
-                found.setup.push(format!("mkdir -p {}", quote(folder)));
-            }
-            found.setup.push(format!("cp {} {}", quote(source), quote(&path)));
-            found.changes.push(format!("`{source}` copied to `{path}`, which the program reads"));
-            found.at_hand += 1;
-        }
+        (Some(source), Some(path)) => copy(found, &From::Repository(source), &path, tree),
         (None, Some(path)) if let Some(name) = our_sample(found, media, text) => {
-            if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| !tree.contains_folder(folder)) {
-                found.setup.push(format!("mkdir -p {}", quote(folder)));
-            }
-            found.setup.push(format!("cp {} {}", samples::in_image(name), quote(&path)));
-            found.changes.push(format!("`{name}`, a sample of ours, copied to `{path}`, which the program reads"));
-            found.samples.push(name);
+            copy(found, &From::Ours(name), &path, tree);
         }
         _ if media == Media::Weights => found.lacks.push(Lack::Weights(text.to_owned())),
         _ => found.lacks.push(Lack::Input(text.to_owned())),
     }
+}
+
+/// Where a file comes from that a program reads.
+enum From<'a> {
+    Repository(&'a str),
+    /// A sample of ours, by name.
+    Ours(&'static str),
+}
+
+/// Lets the setup copy a file to where the program looks for it.
+fn copy(found: &mut Found, from: &From<'_>, to: &str, tree: &Tree) {
+    if let Some((folder, _)) = to.rsplit_once('/').filter(|(folder, _)| !tree.contains_folder(folder)) {
+        found.setup.push(format!("mkdir -p {}", quote(folder)));
+    }
+    let (source, told) = match from {
+        From::Repository(path) => {
+            found.at_hand += 1;
+            (quote(path), format!("`{path}`"))
+        }
+        From::Ours(name) => {
+            found.samples.push(name);
+            (samples::in_image(name), format!("`{name}`, a sample of ours,"))
+        }
+    };
+    found.setup.push(format!("cp {source} {}", quote(to)));
+    found.changes.push(format!("{told} copied to `{to}`, which the program reads"));
 }
 
 /// A sample of ours for a file that the program reads: one that is named like an example, where only a particular text or
