@@ -1,7 +1,8 @@
 //! Notes proved in containers: the failing line of every `toml proof` block shows its pitfall, and the cure ends it.
 //!
 //! In: the notes of the checkout. Out: a row for each proof, and the day of the run in the notes whose proof held. What is
-//! prepared for several proofs is one image layer; what held with the same image and lines is not run again.
+//! prepared for several proofs is one image layer; what held with the same image and lines in the last days is not run
+//! again, so that all of it is seen once in a while: indexes change, and knowledge rots.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use repro_core::KnowledgeBase;
 use repro_core::proof::{Case, Cure};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::commands::verify_all::cell;
 use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest, silence};
 use crate::failure::could_not_tell;
 use crate::project::Project;
@@ -21,6 +24,8 @@ use crate::{bases, files, interrupt, lock, report};
 
 /// How long one line may take: some compile.
 const LIMIT: Duration = Duration::from_mins(20);
+/// How many days long what held is taken to hold.
+const KEPT_DAYS: i32 = 7;
 /// Room for the largest of what is installed.
 const ROOM: u64 = 8_000_000_000;
 
@@ -29,7 +34,7 @@ pub struct Options {
     /// Names of notes; empty: all.
     pub notes: Vec<String>,
     pub jobs: usize,
-    /// Run also what held before with the same image and lines.
+    /// Run also what held in the last days with the same image and lines.
     pub fresh: bool,
     /// Part and number of parts, from 1.
     pub shard: Option<(usize, usize)>,
@@ -58,17 +63,38 @@ pub struct Row {
     pub seconds: f64,
     /// The block in its note.
     span: Range<usize>,
-    versions: BTreeMap<String, String>,
+    /// What was seen when it held.
+    held: Option<Held>,
 }
 
-/// Proves what `options` asks for. `texts`: the notes by their path below `knowledge/`.
+/// What is kept of a proof that held, beside the cache of images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Held {
+    /// Full id of the pitfall.
+    pitfall: String,
+    /// The day on which it held.
+    date: String,
+    /// Distribution -> version in the image that both lines ran in.
+    versions: BTreeMap<String, String>,
+    /// Module -> distribution that brings it there.
+    imports: BTreeMap<String, String>,
+}
+
+impl Held {
+    fn is_recent(&self) -> bool {
+        let today = jiff::Zoned::now().date();
+        self.date.parse::<jiff::civil::Date>().is_ok_and(|day| (today - day).get_days() < KEPT_DAYS)
+    }
+}
+
+/// Proves what `options` asks for; a row for each proof that came to an end before the user interrupted.
 pub fn verify(engine: &Engine, base: &KnowledgeBase, project: &Project, options: &Options) -> anyhow::Result<Vec<Row>> {
     let mut waiting = Vec::new();
     for note in base.notes().filter(|note| options.notes.is_empty() || options.notes.contains(&note.name)) {
         for pitfall in note.pitfalls.iter().filter(|pitfall| !pitfall.block.retired) {
             for proof in &pitfall.proofs {
                 let row = match Case::of(note, pitfall, &proof.value) {
-                    Ok(case) => (case, proof.span.clone(), proof.value.versions.clone()),
+                    Ok(case) => (case, proof.span.clone()),
                     Err(why) => anyhow::bail!("knowledge/{}:{}: {why}", note.path, proof.line),
                 };
                 waiting.push(row);
@@ -91,26 +117,25 @@ pub fn verify(engine: &Engine, base: &KnowledgeBase, project: &Project, options:
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-                    let Some((case, span, versions)) = next else { break };
+                    let Some((case, span)) = next else { break };
                     if interrupt::requested() {
                         break;
                     }
                     let start = Instant::now();
                     let prover = Prover { engine, base, project, fresh: options.fresh };
-                    let (end, seen) = match prover.prove(&case, &versions) {
-                        Ok(done) => done,
-                        Err(error) => (End::CouldNotTell(format!("{error:#}")), BTreeMap::new()),
-                    };
-                    let row = Row { case, end, seconds: start.elapsed().as_secs_f64(), span, versions: seen };
+                    let (end, held) =
+                        prover.prove(&case).unwrap_or_else(|error| (End::CouldNotTell(format!("{error:#}")), None));
+                    if interrupt::requested() {
+                        // It was stopped: what it seemed to show is not known.
+                        break;
+                    }
+                    let row = Row { case, end, seconds: start.elapsed().as_secs_f64(), span, held };
                     report::status(word(&row.end), describe(&row));
                     rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(row);
                 }
             });
         }
     });
-    if interrupt::requested() {
-        anyhow::bail!(crate::failure::Failure::Interrupted);
-    }
     let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     rows.sort_by(|a, b| a.case.id.cmp(&b.case.id));
     Ok(rows)
@@ -148,28 +173,27 @@ struct Seen {
 }
 
 impl Prover<'_> {
-    fn prove(
-        &self,
-        case: &Case,
-        versions: &BTreeMap<String, String>,
-    ) -> anyhow::Result<(End, BTreeMap<String, String>)> {
+    fn prove(&self, case: &Case) -> anyhow::Result<(End, Option<Held>)> {
         let base_id = self.engine.inspect(&case.image)?.map(|image| image.id).unwrap_or_default();
         let pitfall =
             self.base.pitfall(&case.id).map(|(_, pitfall)| format!("{:?}", pitfall.block)).unwrap_or_default();
         let key = lock::hex(&Sha256::digest(format!("{base_id}\n{case:?}\n{pitfall}")));
-        let held = self.project.cache().join("proofs").join(&key);
-        if held.exists() && !self.fresh {
-            return Ok((End::Held, BTreeMap::new()));
+        let kept = self.project.cache().join("proofs").join(&key);
+        if !self.fresh
+            && let Some(held) = fs_err::read(&kept).ok().and_then(|bytes| serde_json::from_slice::<Held>(&bytes).ok())
+            && held.is_recent()
+        {
+            return Ok((End::Held, Some(held)));
         }
         let logs = self.project.root.join("target/repro/logs/proofs").join(case.id.replace('/', "-"));
         let image = match self.prepare(case, &logs)? {
             Ok(image) => image,
-            Err(why) => return Ok((End::Broken(why), BTreeMap::new())),
+            Err(why) => return Ok((End::Broken(why), None)),
         };
         let failing = self.run(&image, &case.failing, &logs.join("failing.log"))?;
         let edits = match case.shown(self.base, &failing.output, failing.exit_code) {
             Ok(edits) => edits,
-            Err(why) => return Ok((told(&why, &failing), BTreeMap::new())),
+            Err(why) => return Ok((told(&why, &failing), None)),
         };
         let end = match case.cure(&edits) {
             Err(why) => End::Broken(why),
@@ -181,7 +205,7 @@ impl Prover<'_> {
                     bases::ensure(self.engine, &other, self.project)?;
                     match self.prepare(&Case { image: other, ..case.clone() }, &logs)? {
                         Ok(image) => image,
-                        Err(why) => return Ok((End::Broken(why), BTreeMap::new())),
+                        Err(why) => return Ok((End::Broken(why), None)),
                     }
                 };
                 let cured = self.run(&image, &line, &logs.join("fixed.log"))?;
@@ -194,13 +218,12 @@ impl Prover<'_> {
                 }
             }
         };
-        let seen = if matches!(end, End::Proved | End::FailureShown) {
-            files::write_atomically(&held, case.id.as_bytes())?;
-            self.versions(&image, versions)
-        } else {
-            BTreeMap::new()
-        };
-        Ok((end, seen))
+        if !matches!(end, End::Proved | End::FailureShown) || interrupt::requested() {
+            return Ok((end, None));
+        }
+        let held = self.seen(&image, &case.id);
+        files::write_atomically(&kept, &serde_json::to_vec(&held)?)?;
+        Ok((end, Some(held)))
     }
 
     /// The image in which both lines run: the base with apt's lists and what `setup` says.
@@ -257,29 +280,52 @@ impl Prover<'_> {
         Ok(Seen { exit_code: outcome.exit_code, output, log: log.to_owned() })
     }
 
-    /// The versions that the prepared image really has of the distributions that the note names.
-    fn versions(&self, image: &str, named: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    /// Today, and what the prepared image really holds.
+    fn seen(&self, image: &str, pitfall: &str) -> Held {
         let request = RunRequest {
             image: image.to_owned(),
             name: "proof-versions".to_owned(),
-            command: Some(["python3", "-m", "pip", "list", "--format=json"].map(str::to_owned).to_vec()),
+            command: Some(["python3", "-c", INSTALLED].map(str::to_owned).to_vec()),
             offline: true,
             timeout: Some(Duration::from_mins(1)),
             ..RunRequest::default()
         };
         let said = self.engine.capture(&request).ok().map(|said| said.stdout).unwrap_or_default();
-        let listed: Vec<BTreeMap<String, String>> = serde_json::from_str(said.trim()).unwrap_or_default();
-        let mut versions = named.clone();
-        for one in listed {
-            if let (Some(name), Some(version)) = (one.get("name"), one.get("version"))
-                && let Some(known) = versions.get_mut(&repro_core::normalised(name))
-            {
-                known.clone_from(version);
-            }
+        let installed: Installed = serde_json::from_str(said.trim()).unwrap_or_default();
+        Held {
+            pitfall: pitfall.to_owned(),
+            date: jiff::Zoned::now().date().to_string(),
+            versions: installed.versions,
+            imports: installed.imports,
         }
-        versions
     }
 }
+
+/// What [`INSTALLED`] prints.
+#[derive(Default, Deserialize)]
+struct Installed {
+    versions: BTreeMap<String, String>,
+    imports: BTreeMap<String, String>,
+}
+
+/// Prints the distributions of an interpreter with their versions, and which of them brings which top-level module.
+const INSTALLED: &str = r#"
+import json, re
+versions, imports = {}, {}
+try:
+    from importlib.metadata import distributions
+except ImportError:
+    distributions = lambda: ()
+for one in distributions():
+    name = re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower()
+    versions[name] = one.version
+    for file in one.files or ():
+        top = file.parts[0]
+        module = top[:-3] if len(file.parts) == 1 and top.endswith(".py") else top
+        if (len(file.parts) > 1 or module != top) and module.isidentifier() and not module.startswith("_"):
+            imports[module] = name
+print(json.dumps({"versions": versions, "imports": imports}))
+"#;
 
 /// What is not as promised, with the last words of the output; where those speak of the network, nothing is known.
 fn told(why: &str, seen: &Seen) -> End {
@@ -291,21 +337,72 @@ fn told(why: &str, seen: &Seen) -> End {
     End::Broken(format!("{why}: {} ({})", last.join(" | "), seen.log.display()))
 }
 
-/// Writes the day and the versions of what was proved into the notes.
-pub fn record(rows: &[Row], folder: &Path, today: &str) -> anyhow::Result<usize> {
-    let mut by_note: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| matches!(row.end, End::Proved | End::FailureShown)) {
-        by_note.entry(&row.case.path).or_default().push(row);
+/// Module -> the distributions that bring it, as seen in the images of all proofs that have held on this machine.
+pub fn imports(project: &Project) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let folder = project.cache().join("proofs");
+    let entries = match fs_err::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(seen),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in entries {
+        let Ok(held) = serde_json::from_slice::<Held>(&fs_err::read(entry?.path())?) else { continue };
+        for (module, distribution) in held.imports {
+            let known = seen.entry(module).or_default();
+            if !known.contains(&distribution) {
+                known.push(distribution);
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// The rows as a Markdown table: all that does not hold, and how many do.
+pub fn markdown(rows: &[Row]) -> String {
+    let mut text = format!("{}\n", counted(rows));
+    let broken: Vec<&Row> =
+        rows.iter().filter(|row| matches!(row.end, End::Broken(_) | End::CouldNotTell(_))).collect();
+    if !broken.is_empty() {
+        text.push_str("\n| pitfall | image | what was seen |\n| --- | --- | --- |\n");
+    }
+    for row in broken {
+        let (End::Broken(why) | End::CouldNotTell(why)) = &row.end else { continue };
+        text.push_str(&format!("| {} | {} | {} |\n", cell(&row.case.id), cell(&row.case.image), cell(why)));
+    }
+    text
+}
+
+/// How many ended how, in one line.
+pub fn counted(rows: &[Row]) -> String {
+    let count = |wanted: fn(&End) -> bool| rows.iter().filter(|row| wanted(&row.end)).count();
+    format!(
+        "{} proved, {} with the failure only, {} held in the last {KEPT_DAYS} days, {} broken, {} could not be told",
+        count(|end| *end == End::Proved),
+        count(|end| *end == End::FailureShown),
+        count(|end| *end == End::Held),
+        count(|end| matches!(end, End::Broken(_))),
+        count(|end| matches!(end, End::CouldNotTell(_))),
+    )
+}
+
+/// Writes day and versions of what held into the notes below `folder`; the number of blocks that changed.
+pub fn record(rows: &[Row], folder: &Path) -> anyhow::Result<usize> {
+    let mut by_note: BTreeMap<&str, Vec<(&Row, &Held)>> = BTreeMap::new();
+    for row in rows {
+        if let Some(held) = &row.held {
+            by_note.entry(&row.case.path).or_default().push((row, held));
+        }
     }
     let mut changed = 0;
     for (path, mut rows) in by_note {
         let file = folder.join(path);
         let mut text = fs_err::read_to_string(&file)?;
         // From the end, so that the places before stay where they are.
-        rows.sort_by_key(|row| std::cmp::Reverse(row.span.start));
-        for row in rows {
+        rows.sort_by_key(|(row, _)| std::cmp::Reverse(row.span.start));
+        for (row, held) in rows {
             let Some(block) = text.get(row.span.clone()) else { continue };
-            let new = dated(block, today, &row.versions)?;
+            let new = dated(block, held)?;
             if new != block {
                 text.replace_range(row.span.clone(), &new);
                 changed += 1;
@@ -317,9 +414,9 @@ pub fn record(rows: &[Row], folder: &Path, today: &str) -> anyhow::Result<usize>
 }
 
 /// A `toml proof` block with another day and versions; everything else stays as it is written.
-fn dated(block: &str, today: &str, versions: &BTreeMap<String, String>) -> anyhow::Result<String> {
+fn dated(block: &str, held: &Held) -> anyhow::Result<String> {
     let mut document: toml_edit::DocumentMut = block.parse().context("a proof that was read is no TOML")?;
-    let day: toml_edit::Datetime = today.parse().context("no day")?;
+    let day: toml_edit::Datetime = held.date.parse().context("no day")?;
     match document.get_mut("date") {
         Some(item) => *item = toml_edit::value(day),
         None => {
@@ -327,9 +424,13 @@ fn dated(block: &str, today: &str, versions: &BTreeMap<String, String>) -> anyho
         }
     }
     if let Some(table) = document.get_mut("versions").and_then(toml_edit::Item::as_table_like_mut) {
-        for (name, version) in versions {
-            if table.get(name).and_then(toml_edit::Item::as_str) != Some(version) {
-                table.insert(name, toml_edit::value(version));
+        let named: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
+        for name in named {
+            let known = table.get(&name).and_then(toml_edit::Item::as_str);
+            if let Some(version) =
+                held.versions.get(&repro_core::normalised(&name)).filter(|version| known != Some(version))
+            {
+                table.insert(&name, toml_edit::value(version));
             }
         }
     }
@@ -343,8 +444,14 @@ mod tests {
     #[test]
     fn a_proof_keeps_its_words_and_gets_its_day() {
         let block = "platform = \"bookworm-3.11\"\ndate = 2025-01-01\nversions = { x = \"1\" }\nfailing = '''python -c 'import x''''\n";
-        let versions = BTreeMap::from([("x".to_owned(), "1.2".to_owned())]);
-        let new = dated(block, "2026-11-21", &versions).unwrap();
+        let versions = [("x", "1.2"), ("unnamed", "3")].map(|(name, version)| (name.to_owned(), version.to_owned()));
+        let held = Held {
+            pitfall: "x/y".to_owned(),
+            date: "2026-11-21".to_owned(),
+            versions: versions.into(),
+            imports: BTreeMap::new(),
+        };
+        let new = dated(block, &held).unwrap();
         assert_eq!(new, block.replace("2025-01-01", "2026-11-21").replace("\"1\"", "\"1.2\""));
     }
 }

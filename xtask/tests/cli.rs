@@ -304,7 +304,7 @@ const NOTE: &str = "# thing\n\n```toml library\npackages = [\"thing\"]\nimports 
                     thing.\n\n## `lib-missing`: it needs libthing\n\nIt loads libthing.\nSeen in [a \
                     thread](https://mirror.example/1).\n\n```text log source=https://mirror.example/1\nlibthing.so.1: \
                     cannot open\n```\n\nThe fix:\n\n```toml pitfall\nkind = \"curative\"\nphase = [\"run\"]\nlog = \
-                    [\"libthing\\\\.so\\\\.1: cannot open\"]\n\n[[fix]]\napt = \"libthing1\"\n```\n";
+                    [\"libthing\\\\.so\\\\.1: cannot open\"]\nunproved = \"no index has it\"\n\n[[fix]]\napt = \"libthing1\"\n```\n";
 
 #[test]
 fn a_stale_index_is_a_finding_that_fix_mends() {
@@ -320,6 +320,39 @@ fn a_stale_index_is_a_finding_that_fix_mends() {
         (sarif["version"].as_str(), sarif["runs"][0]["results"].as_array().map(Vec::len)),
         (Some("2.1.0"), Some(0))
     );
+}
+
+#[test]
+fn an_id_that_was_given_is_not_taken_away() {
+    let project = project(NOTE);
+    let run = |arguments: &[&str]| xtask().args(arguments).current_dir(project.path()).assert();
+    run(&["lint-notes", "--fix"]).success();
+    let note = project.path().join("knowledge/libraries/thing.md");
+    std::fs::write(&note, NOTE.replace("`lib-missing`", "`lib-gone`")).expect("the note");
+    run(&["lint-notes", "--fix"]).code(1).stdout(predicate::str::contains("id-gone"));
+    run(&["notes", "index", "--write"]).failure().stderr(predicate::str::contains("thing/lib-missing"));
+}
+
+#[test]
+fn the_base_answers_by_package_version_image_and_log() {
+    let log = folder(&[("run.log", "ImportError: libGL.so.1: cannot open shared object file\n")]);
+    let ask = |arguments: &[&str]| -> Vec<String> {
+        let output =
+            xtask().args(["notes", "query", "--format", "json"]).args(arguments).current_dir(log.path()).assert();
+        let answer: serde_json::Value = serde_json::from_slice(&output.success().get_output().stdout).expect("JSON");
+        let pitfalls = answer["pitfalls"].as_array().expect("a list");
+        pitfalls.iter().map(|found| format!("{} {}", found["pitfall"], found["fix"]).replace('"', "")).collect()
+    };
+    let held = |found: &[String], what: &str| found.iter().any(|one| one.contains(what));
+    let newer = ask(&["--package", "numpy==2.1"]);
+    assert!(held(&newer, "numpy/built-for-1") && held(&newer, "numpy/builtin-alias-gone"), "{newer:?}");
+    assert!(!held(&ask(&["--package", "numpy<1.20"]), "numpy/builtin-alias-gone"));
+    let shown = ask(&["--log", "run.log", "--image", "python:3.12-slim-trixie"]);
+    assert!(shown.first().is_some_and(|first| first.contains("opencv-python/libgl-missing")), "{shown:?}");
+    assert!(held(&shown, "libglib2.0-0t64"), "{shown:?}");
+    assert!(held(&ask(&["--import", "cv2", "opengl"]), "opencv-python/libgl-missing"));
+    assert!(held(&ask(&["--image", "python:3.13-slim-bookworm"]), "faiss-gpu/wheel-gone"));
+    xtask().args(["notes", "query", "--package", "num py"]).assert().code(2).stderr(predicate::str::contains("hint: "));
 }
 
 #[test]

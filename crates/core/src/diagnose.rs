@@ -1,7 +1,7 @@
 //! What a log says. In: a log and what is known of the program; out: diagnoses, best first. One pass looks for the
-//! literals of all patterns; only patterns whose literal was seen are compiled.
+//! literals of all patterns; only patterns whose literals were all seen are compiled.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
@@ -42,9 +42,8 @@ pub struct Diagnosis {
 #[derive(Debug)]
 pub(crate) struct PatternIndex {
     patterns: Vec<Pattern>,
+    /// Every literal once, in the order of their numbers.
     literals: Option<AhoCorasick>,
-    /// Pattern of each literal.
-    owners: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -53,6 +52,8 @@ struct Pattern {
     pitfall: usize,
     /// Which of the pitfall's patterns.
     at: usize,
+    /// Sets of numbers of literals; one of each set stands in what the pattern matches.
+    required: Vec<Vec<usize>>,
     compiled: OnceLock<Option<Regex>>,
 }
 
@@ -66,26 +67,39 @@ impl Pattern {
 impl PatternIndex {
     fn new(entries: &[Entry]) -> Self {
         let mut patterns = Vec::new();
-        let mut literals: Vec<&[u8]> = Vec::new();
-        let mut owners = Vec::new();
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut literals: Vec<&str> = Vec::new();
+        let mut number = |literal| {
+            *numbers.entry(literal).or_insert_with(|| {
+                literals.push(literal);
+                literals.len() - 1
+            })
+        };
         for (note, entry) in entries.iter().enumerate() {
             for known in entry.header.patterns.iter() {
-                owners.extend(known.literals.iter().map(|_| patterns.len()));
-                literals.extend(known.literals.iter().map(|literal| literal.as_bytes()));
-                patterns.push(Pattern { note, pitfall: known.pitfall, at: known.at, compiled: OnceLock::new() });
+                let required = known
+                    .literals
+                    .iter()
+                    .map(|set| set.iter().map(|literal| number(literal.as_ref())).collect())
+                    .collect();
+                let (pitfall, at) = (known.pitfall, known.at);
+                patterns.push(Pattern { note, pitfall, at, required, compiled: OnceLock::new() });
             }
         }
-        Self { patterns, literals: AhoCorasick::new(&literals).ok(), owners }
+        Self { patterns, literals: AhoCorasick::new(&literals).ok() }
     }
 
-    /// Patterns one of whose literals stands in `text`, in the order of the notes.
+    /// Patterns that may match `text`, in the order of the notes: those all of whose required literals stand in it.
     fn candidates(&self, text: &str) -> Vec<&Pattern> {
         let Some(literals) = &self.literals else { return Vec::new() };
-        let mut seen: BTreeSet<usize> = BTreeSet::new();
+        let mut seen = vec![false; literals.patterns_len()];
         for found in literals.find_overlapping_iter(text) {
-            seen.extend(self.owners.get(found.pattern().as_usize()).copied());
+            if let Some(seen) = seen.get_mut(found.pattern().as_usize()) {
+                *seen = true;
+            }
         }
-        seen.into_iter().filter_map(|index| self.patterns.get(index)).collect()
+        let stands = |literal: &usize| seen.get(*literal).is_some_and(|seen| *seen);
+        self.patterns.iter().filter(|pattern| pattern.required.iter().all(|set| set.iter().any(stands))).collect()
     }
 }
 

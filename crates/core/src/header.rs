@@ -35,8 +35,8 @@ pub struct Pattern {
     pub pitfall: usize,
     /// Index of the pattern within the pitfall's `log`.
     pub at: usize,
-    /// Texts of which one stands in every log that the pattern matches.
-    pub literals: Texts,
+    /// Sets of texts: one of each set stands in every log that the pattern matches.
+    pub literals: Cow<'static, [Texts]>,
 }
 
 impl Header {
@@ -50,7 +50,7 @@ impl Header {
         for (index, pitfall) in note.pitfalls.iter().enumerate().filter(|(_, pitfall)| !pitfall.block.retired) {
             for (at, source) in pitfall.block.log.iter().enumerate() {
                 let Ok(literals) = pattern::literals(source) else { continue };
-                patterns.push(Pattern { pitfall: index, at, literals: texts(literals) });
+                patterns.push(Pattern { pitfall: index, at, literals: literals.into_iter().map(texts).collect() });
             }
         }
         let no_packages = library.is_none_or(|library| library.packages.is_empty());
@@ -98,7 +98,9 @@ fn write_header(out: &mut String, header: &Header) -> std::fmt::Result {
     writeln!(out, "patterns: std::borrow::Cow::Borrowed(&[")?;
     for pattern in header.patterns.iter() {
         let Pattern { pitfall, at, literals } = pattern;
-        writeln!(out, "repro_core::header::Pattern {{ pitfall: {pitfall}, at: {at}, literals: {} }},", list(literals))?;
+        let sets: Vec<String> = literals.iter().map(list).collect();
+        let sets = format!("std::borrow::Cow::Borrowed(&[{}])", sets.join(", "));
+        writeln!(out, "repro_core::header::Pattern {{ pitfall: {pitfall}, at: {at}, literals: {sets} }},")?;
     }
     writeln!(out, "]) }},")
 }
@@ -129,9 +131,9 @@ mod tests {
             (header.packages.as_ref(), header.awaited.as_ref()),
             ([Cow::from("x")].as_slice(), [Cow::from("ex.y")].as_slice())
         );
-        assert_eq!(header.patterns[0].literals.as_ref(), ["libx.so.1: cannot open"]);
+        assert_eq!(header.patterns[0].literals[0].as_ref(), ["libx.so.1: cannot open"]);
         assert!(source(&[header]).contains(
-            "literals: std::borrow::Cow::Borrowed(&[std::borrow::Cow::Borrowed(\"libx.so.1: cannot open\")])"
+            "literals: std::borrow::Cow::Borrowed(&[std::borrow::Cow::Borrowed(&[std::borrow::Cow::Borrowed(\"libx.so.1: cannot open\")])])"
         ));
     }
 }

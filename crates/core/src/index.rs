@@ -1,9 +1,10 @@
 //! The table of all notes in `knowledge/README.md`. In: the file's text and the base; out: the text with the table as the
 //! notes have it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::base::KnowledgeBase;
+use crate::base::{KnowledgeBase, full_id};
 
 /// What stands before the table.
 pub const BEGIN: &str = "<!-- index: written by `cargo xtask notes index --write` -->";
@@ -45,6 +46,24 @@ pub fn with_index(text: &str, base: &KnowledgeBase) -> Option<String> {
     Some(format!("{before}{BEGIN}\n\n{}\n{END}{after}", table(base)))
 }
 
+/// Full ids that the table in `text` lists and that no note has any more. An id lives for ever, so that a receipt or a
+/// report that names it can always be followed: the table is the memory of them.
+pub fn gone(text: &str, base: &KnowledgeBase) -> Vec<String> {
+    let known: BTreeSet<String> =
+        base.notes().flat_map(|note| note.pitfalls.iter().map(|pitfall| full_id(note, pitfall))).collect();
+    listed(text).into_iter().filter(|id| !known.contains(id)).collect()
+}
+
+fn listed(text: &str) -> Vec<String> {
+    let table = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map_or("", |(table, _)| table);
+    let row = |line: &str| {
+        let (name, rest) = line.strip_prefix("| [")?.split_once(']')?;
+        // Every second piece stands between backticks.
+        Some(rest.split('`').skip(1).step_by(2).map(|id| format!("{name}/{id}")).collect::<Vec<_>>())
+    };
+    table.lines().filter_map(row).flatten().collect()
+}
+
 fn table(base: &KnowledgeBase) -> String {
     let counts = counts(base);
     let mut out = format!(
@@ -55,13 +74,10 @@ fn table(base: &KnowledgeBase) -> String {
         let pitfalls: Vec<String> = note
             .pitfalls
             .iter()
-            .filter(|pitfall| !pitfall.block.retired)
-            .map(|pitfall| {
-                format!(
-                    "`{}`{}",
-                    pitfall.id,
-                    if pitfall.proofs.iter().any(|proof| proof.value.date.is_some()) { " ✓" } else { "" }
-                )
+            .map(|pitfall| match &pitfall.block {
+                block if block.retired => format!("~~`{}`~~", pitfall.id),
+                _ if pitfall.proofs.iter().any(|proof| proof.value.date.is_some()) => format!("`{}` ✓", pitfall.id),
+                _ => format!("`{}`", pitfall.id),
             })
             .collect();
         let _ = writeln!(out, "| [{}]({}) | {} |", note.name, note.path, pitfalls.join(", "));
@@ -86,5 +102,17 @@ mod tests {
         );
         assert_eq!(with_index(&new, &base).as_deref(), Some(new.as_str()));
         assert_eq!(with_index("no place", &base), None);
+        assert_eq!(gone(&new, &base), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_id_that_went_away_is_remembered_and_a_retired_one_stays() {
+        let note = "# x\n\n```toml library\npackages = ['x']\n```\n\n## `old`: it was broken\n\nIt was.\n\n\
+                    ```toml pitfall\nkind = 'curative'\nretired = true\n```\n";
+        let (base, _) = KnowledgeBase::from_texts([("libraries/x.md", note)]);
+        let text = with_index(&format!("{BEGIN}\n{END}\n"), &base).expect("a place for the table");
+        assert!(text.contains("| ~~`old`~~ |"), "{text}");
+        assert_eq!(gone(&text, &base), Vec::<String>::new());
+        assert_eq!(gone(&text, &KnowledgeBase::default()), ["x/old"]);
     }
 }

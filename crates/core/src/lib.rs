@@ -19,6 +19,7 @@
 //! | is this module in the standard library? | [`KnowledgeBase::is_stdlib`] |
 //! | which Python, image, torch, companion, breaking release? | [`Tables`], by [`KnowledgeBase::tables`] |
 //! | what is inside this base image? | [`KnowledgeBase::image`] |
+//! | what do the notes hold about this package, module, image, log? | [`KnowledgeBase::query`] |
 //! | which notes are about this? | [`KnowledgeBase::library`], [`by_distribution`](KnowledgeBase::by_distribution), [`by_import`](KnowledgeBase::by_import) |
 
 mod base;
@@ -32,6 +33,7 @@ pub mod index;
 pub mod lint;
 mod log;
 pub mod proof;
+pub mod query;
 mod resolve;
 mod tables;
 pub mod template;
@@ -43,5 +45,6 @@ pub use context::Context as LogContext;
 pub use diagnose::Diagnosis;
 pub use environment::Environment;
 pub use header::Header;
+pub use query::{Answer, Query};
 pub use repro_note::{Breaking, Edit, Finding, Note, Phase, Pitfall, PythonRelease, TorchRelease};
 pub use tables::Tables;

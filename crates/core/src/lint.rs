@@ -33,7 +33,7 @@ pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) ->
             let id = full_id(note, pitfall);
             for log in &pitfall.logs {
                 let diagnoses = base.matches(&log.text, &Context::default());
-                findings.extend(ambiguity(&id, &diagnoses).map(|(message, hint)| {
+                findings.extend(ambiguity(&base, &id, &diagnoses).map(|(message, hint)| {
                     Finding::new("pattern-ambiguous", &note.path, text_of(note), log.span.clone(), message)
                         .with_hint(hint)
                 }));
@@ -48,6 +48,14 @@ pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) ->
             let finding = Finding::new("pattern-hits-healthy", path, text, start..start, message);
             findings.push(finding.with_hint("tighten the pattern, or rule this text out with `not`"));
         }
+    }
+    for id in texts.get("README.md").into_iter().flat_map(|text| index::gone(text, &base)) {
+        let text = texts.get("README.md").map_or("", String::as_str);
+        let at = text.find(index::BEGIN).unwrap_or_default();
+        let finding =
+            Finding::new("id-gone", "README.md", text, at..at, format!("`{id}` was there and no note has it any more"));
+        findings
+            .push(finding.with_hint("put it back with `retired = true`: an id that was given is never given again"));
     }
     if let Some(text) = texts.get("README.md")
         && index::with_index(text, &base).is_some_and(|new| new != *text)
@@ -73,7 +81,9 @@ pub fn mended(texts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         }
     }
     let (base, _) = KnowledgeBase::from_texts(texts);
+    // An index that would forget an id is left for somebody to think about.
     if let Some(text) = texts.get("README.md")
+        && index::gone(text, &base).is_empty()
         && let Some(new) = index::with_index(text, &base)
         && new != *text
     {
@@ -82,19 +92,19 @@ pub fn mended(texts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     changed
 }
 
-/// What is wrong with the matches on a pitfall's own sample: it must come first, or share the first one's fix.
-fn ambiguity(id: &str, matches: &[Diagnosis]) -> Option<(String, String)> {
-    let own = matches.iter().find(|diagnosis| diagnosis.pitfall == id);
-    match (matches.first(), own) {
-        (Some(first), _) if first.pitfall == id => None,
-        (Some(first), Some(own)) if first.fix == own.fix => None,
-        (Some(first), Some(_)) => Some((
-            format!("the sample of `{id}` is first taken for `{}`, which has another fix", first.pitfall),
-            "tighten the other pattern, or rank it `family` or `last`".to_owned(),
-        )),
-        (_, _) => Some((
+/// What is wrong with the matches on a pitfall's own sample: it must come first, or share the first one's fix, and only
+/// what is meant to give way, by its rank, may have another fix.
+fn ambiguity(base: &KnowledgeBase, id: &str, matches: &[Diagnosis]) -> Option<(String, String)> {
+    let rank = |id: &str| base.pitfall(id).map(|(_, pitfall)| pitfall.block.rank);
+    let Some(own) = matches.iter().find(|diagnosis| diagnosis.pitfall == id) else {
+        return Some((
             format!("the sample of `{id}` does not lead to it"),
             "check its patterns, and the placeholders of its fixes against the tables".to_owned(),
-        )),
-    }
+        ));
+    };
+    let other = matches.iter().find(|other| other.fix != own.fix && rank(&other.pitfall) <= rank(id))?;
+    Some((
+        format!("the sample of `{id}` is also taken for `{}`, which has another fix", other.pitfall),
+        "tighten the other pattern, rank it `family` or `last`, or cut the sample to what it shows".to_owned(),
+    ))
 }

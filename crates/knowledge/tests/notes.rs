@@ -130,3 +130,34 @@ fn images_are_known_by_their_tags() {
     assert_eq!(ngc.constraint_file.as_deref(), Some("/etc/pip/constraint.txt"));
     assert_eq!(base().image("alpine:3"), None);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    #[test]
+    fn a_damaged_note_is_a_finding_with_a_place_and_never_a_panic(
+        which in proptest::prelude::any::<proptest::sample::Index>(),
+        start in proptest::prelude::any::<proptest::sample::Index>(),
+        length in 0_usize..400,
+        put in proptest::sample::select(vec![
+            "", "\n", "\n\n", "```", "\n```\n", "\n```toml pitfall\n", "\n```toml proof\n", "\n## `a`: b\n", "'", "\"", "'''", "[", "]]",
+            "{", "(?P<", "(", "\\", "=", "ä", "💥", "\u{0}", "\r\n", "\u{feff}", "affects = '=>1'\n", "date = 2026-13-40\n", "\t",
+        ]),
+    ) {
+        let notes = repro_knowledge::texts();
+        let (path, text) = notes[which.index(notes.len())];
+        let edge = |mut at: usize| {
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let from = edge(start.index(text.len()));
+        let to = edge((from + length).min(text.len()));
+        let damaged = format!("{}{put}{}", &text[..from], &text[to..]);
+        let lines = damaged.split('\n').count();
+        let texts = BTreeMap::from([(path.to_owned(), damaged)]);
+        for finding in repro_core::lint::lint_all(&texts, None) {
+            proptest::prop_assert!((1..=lines).contains(&finding.position.line), "{finding}");
+        }
+    }
+}

@@ -1,10 +1,13 @@
-//! Required literals of a log pattern. In: a regular expression; out: literals one of which every match must hold, so
-//! that a log is scanned once for all literals and only candidate patterns are compiled.
+//! Required literals of a log pattern. In: a regular expression; out: texts that stand in whatever it matches, so that a
+//! log is scanned once for all texts of all patterns and only candidate patterns are compiled.
 
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Shortest literal that makes a pattern cheap to rule out, in bytes.
+/// Length of the literal, in bytes, that each pattern must have to be cheap to rule out.
 pub const SHORTEST_LITERAL: usize = 6;
+
+/// Shorter ones stand in every log, and rule nothing out.
+const SHORTEST_ASIDE: usize = 4;
 
 /// Flags that every log pattern is read with: `^` and `$` match at line ends.
 const FLAGS: &str = "(?m)";
@@ -14,40 +17,51 @@ pub fn expression(pattern: &str) -> String {
     format!("{FLAGS}{pattern}")
 }
 
-/// Literals one of which every match of `pattern` contains, each of at least [`SHORTEST_LITERAL`] bytes.
+/// Sets of literals: whatever `pattern` matches holds at least one of each set. One set has only literals of at least
+/// [`SHORTEST_LITERAL`] bytes.
 ///
-/// Errors: the pattern is no regular expression, or has no such literal.
-pub fn literals(pattern: &str) -> Result<Vec<String>, String> {
+/// Errors: the pattern is no regular expression, or has no such set.
+pub fn literals(pattern: &str) -> Result<Vec<Vec<String>>, String> {
     let hir = regex_syntax::ParserBuilder::new()
         .multi_line(true)
         .build()
         .parse(pattern)
         .map_err(|error| format!("the pattern is no regular expression: {}", last_line(&error.to_string())))?;
-    required(&hir).filter(|literals| literals.iter().all(|literal| literal.len() >= SHORTEST_LITERAL)).ok_or_else(
-        || format!("the pattern has no literal of at least {SHORTEST_LITERAL} bytes that every match holds"),
-    )
+    let mut sets = required(&hir);
+    sets.retain(|set| shortest(set) >= SHORTEST_ASIDE);
+    sets.sort();
+    sets.dedup();
+    if sets.iter().any(|set| shortest(set) >= SHORTEST_LITERAL) {
+        Ok(sets)
+    } else {
+        Err(format!("the pattern has no literal of at least {SHORTEST_LITERAL} bytes that every match holds"))
+    }
 }
 
 fn last_line(text: &str) -> String {
     text.lines().last().unwrap_or_default().trim_start_matches("error:").trim().to_owned()
 }
 
-/// Literals one of which every match holds; the set whose shortest member is longest.
-fn required(hir: &Hir) -> Option<Vec<String>> {
+/// Sets of which every match holds at least one literal each.
+fn required(hir: &Hir) -> Vec<Vec<String>> {
     match hir.kind() {
-        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok().map(|text| vec![text]),
+        HirKind::Literal(literal) => {
+            String::from_utf8(literal.0.to_vec()).map(|text| vec![vec![text]]).unwrap_or_default()
+        }
         HirKind::Capture(capture) => required(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
-        HirKind::Concat(parts) => parts.iter().filter_map(required).max_by_key(|set| weight(set)),
+        HirKind::Concat(parts) => parts.iter().flat_map(required).collect(),
         HirKind::Alternation(branches) => {
-            let sets: Option<Vec<Vec<String>>> = branches.iter().map(required).collect();
-            sets.map(|sets| sets.into_iter().flatten().collect())
+            // Of each branch the best set: together they are one.
+            let best = |branch: &Hir| required(branch).into_iter().max_by_key(|set| shortest(set));
+            let sets: Option<Vec<Vec<String>>> = branches.iter().map(best).collect();
+            sets.map(|sets| vec![sets.into_iter().flatten().collect()]).unwrap_or_default()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
-fn weight(set: &[String]) -> usize {
+fn shortest(set: &[String]) -> usize {
     set.iter().map(String::len).min().unwrap_or_default()
 }
 
@@ -55,16 +69,17 @@ fn weight(set: &[String]) -> usize {
 mod tests {
     use super::*;
 
-    fn check(pattern: &str, expected: &[&str]) {
+    fn check(pattern: &str, expected: &[&[&str]]) {
         assert_eq!(literals(pattern).unwrap(), expected, "{pattern}");
     }
 
     #[test]
-    fn the_longest_required_literal_is_found() {
-        check(r"lib(GL|EGL)\.so\.\d+: cannot open", &[": cannot open"]);
-        check(r"(?P<a>x+) has no attribute 'float'", &[" has no attribute 'float'"]);
-        check("(?:missing header|missing library)", &["missing header", "missing library"]);
-        check("ab?(?:cannot find it)+", &["cannot find it"]);
+    fn every_required_literal_is_found() {
+        check(r"lib(GL|EGL)\.so\.\d+: cannot open", &[&[".so."], &[": cannot open"]]);
+        check(r"(?P<a>x+) has no attribute 'float'", &[&[" has no attribute 'float'"]]);
+        check("(?:missing header|missing library)", &[&["missing header", "missing library"]]);
+        check("ab?(?:cannot find it)+", &[&["cannot find it"]]);
+        check("module '(?:numpy|scipy)' .* gone", &[&[" gone"], &["module '"], &["numpy", "scipy"]]);
     }
 
     #[test]

@@ -29,15 +29,21 @@ pub struct Args {
     /// Run the proofs in containers, and write the day into those that hold
     #[arg(long)]
     verify: bool,
-    /// With `--verify`: run also what held before with the same image and lines
+    /// With `--verify`: run also what held in the last week with the same image and lines
     #[arg(long, requires = "verify")]
     fresh: bool,
+    /// With `--verify`: leave the notes as they are
+    #[arg(long, requires = "verify")]
+    no_write: bool,
     /// With `--verify`: how many proofs at a time
     #[arg(long, value_name = "N", default_value_t = 2, requires = "verify")]
     jobs: usize,
     /// With `--verify`: only this part of the proofs, `1/4`
     #[arg(long, value_name = "I/N", requires = "verify")]
     shard: Option<String>,
+    /// With `--verify`: append a Markdown table to this file
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    summary: Option<std::path::PathBuf>,
     /// `docker`, `podman`, or a path
     #[arg(long, value_name = "ENGINE", requires = "verify")]
     engine: Option<String>,
@@ -108,20 +114,17 @@ fn verify(args: &Args, texts: &BTreeMap<String, String>, project: &Project) -> a
     let base = base.with_contents(repro_knowledge::contents());
     let options = proofs::Options { notes: args.notes.clone(), jobs: args.jobs, fresh: args.fresh, shard };
     let rows = proofs::verify(&engine, &base, project, &options)?;
-    let today = jiff::Zoned::now().date().to_string();
-    let written = proofs::record(&rows, &project.root.join("knowledge"), &today)?;
+    let written = if args.no_write { 0 } else { proofs::record(&rows, &project.root.join("knowledge"))? };
     let count = |wanted: fn(&End) -> bool| rows.iter().filter(|row| wanted(&row.end)).count();
     let broken = count(|end| matches!(end, End::Broken(_)));
     let unknown = count(|end| matches!(end, End::CouldNotTell(_)));
-    report::status(
-        "Verified",
-        format!(
-            "{} proved, {} with the failure only, {} held before, {broken} broken, {unknown} could not be told; {written} blocks written",
-            count(|end| *end == End::Proved),
-            count(|end| *end == End::FailureShown),
-            count(|end| *end == End::Held),
-        ),
-    );
+    report::status("Verified", format!("{}; {written} blocks written", proofs::counted(&rows)));
+    if let Some(path) = &args.summary {
+        files::append(path, proofs::markdown(&rows).as_bytes())?;
+    }
+    if crate::interrupt::requested() {
+        anyhow::bail!(crate::failure::Failure::Interrupted);
+    }
     Ok(match (broken, unknown) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => ExitCode::from(3),

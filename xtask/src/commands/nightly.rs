@@ -15,11 +15,11 @@ use crate::{files, interrupt, report, setup};
 
 /// Everything that is too long for continuous integration.
 ///
-/// All tests with the long ones, every stored repository, the benchmark. The result is added to
+/// All tests with the long ones, every stored repository, the proofs of the notes, the benchmark. The result is added to
 /// `.github/nightly/YYYY-MM-DD.md`; commit it.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask nightly --setup\n  cargo xtask nightly --shard 2/4   # its part of the repositories; \
+    after_help = "Examples:\n  cargo xtask nightly --setup\n  cargo xtask nightly --shard 2/4   # its part of the repositories and proofs; \
     the tests and the benchmark are in the first part\n\n\
     Exit codes: 0 everything went well, 1 a step failed, 2 usage, 3 no engine"
 )]
@@ -27,7 +27,7 @@ pub struct Args {
     /// Install and start what is missing
     #[arg(long)]
     setup: bool,
-    /// The I-th of N parts of the repositories
+    /// The I-th of N parts of the repositories and proofs
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
     /// Put the dated result here instead
@@ -43,11 +43,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // As it was when it began: somebody may go on working meanwhile.
     let commit = commit(&project.root);
     let folder = project.root.join("target/repro/nightly");
-    let tables = ["repositories.md", "benchmark.md"].map(|name| folder.join(name));
+    let tables = ["repositories.md", "proofs.md", "benchmark.md"].map(|name| folder.join(name));
     for table in &tables {
         let _ = fs_err::remove_file(table);
     }
-    let [repositories, benchmark] = tables.each_ref().map(|path| path.display().to_string());
+    let [repositories, proofs, benchmark] = tables.each_ref().map(|path| path.display().to_string());
     let mut steps = Steps::keeping_output(&project);
     if part == 1 {
         let variables = [("REPRO_ENGINE_REQUIRED", "1"), ("REPRO_LONG", "1")];
@@ -58,6 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let junit = folder.join("repositories.xml").display().to_string();
     verify.extend(["--junit", &junit]);
     steps.xtask("every repository", &verify);
+    steps.xtask("proofs of the notes", &["lint-notes", "--verify", "--shard", &shard, "--summary", &proofs]);
     if part == 1 {
         // Last, so that nothing else of ours is running or being cleaned up.
         steps.xtask("benchmark", &["bench", "--summary", &benchmark]);
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             machine: machine(&engine),
             shard: (parts > 1).then_some(shard),
             steps: &steps.done,
-            tables: [("Repositories", &tables[0]), ("Benchmark", &tables[1])]
+            tables: [("Repositories", &tables[0]), ("Proofs", &tables[1]), ("Benchmark", &tables[2])]
                 .into_iter()
                 .filter_map(|(name, path)| Some((name, fs_err::read_to_string(path).ok()?)))
                 .collect(),

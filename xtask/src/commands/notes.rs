@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use repro_core::{KnowledgeBase, Note};
+use repro_core::{KnowledgeBase, Note, Query};
 use serde_json::{Value, json};
 
 use crate::failure::input;
@@ -16,7 +16,8 @@ use crate::report::{self, Format};
 /// Ask the knowledge base.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask notes query --import cv2\n  cargo xtask notes query --package numpy --format json\n  \
+    after_help = "Examples:\n  cargo xtask notes query --import cv2\n  cargo xtask notes query --package 'numpy==2.1' --format json\n  \
+                        cargo xtask notes query --image python:3.12-slim-trixie --log build.log\n  \
                         cargo xtask notes show opencv-python\n  cargo xtask notes show opencv-python/libgl-missing\n  cargo xtask notes index\n  cargo xtask notes export > base.json\n  cargo xtask notes new imageio --id ffmpeg-missing --log build.log"
 )]
 pub struct Args {
@@ -28,17 +29,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Question {
-    /// Notes about a package or module, or whose pitfalls hold all of the words
-    Query {
-        /// Distribution name
-        #[arg(long)]
-        package: Option<String>,
-        /// Module name, dotted names included
-        #[arg(long)]
-        import: Option<String>,
-        /// Words to look for in ids, symptoms and causes
-        words: Vec<String>,
-    },
+    /// Pitfalls of a package, a module, an image, a log, or with these words; all that is given must hold
+    Query(QueryArgs),
     /// The text of a note, or of one pitfall (`library/id`)
     Show { name: String },
     /// All notes with their counts; the table of `knowledge/README.md` is made of it
@@ -69,12 +61,34 @@ enum Question {
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct QueryArgs {
+    /// Distribution, with a version or a specifier if you like: `numpy`, `numpy==1.26.4`, `numpy<2`
+    #[arg(long, value_name = "NAME[==VERSION]")]
+    package: Option<String>,
+    /// Module, dotted names included
+    #[arg(long, value_name = "MODULE")]
+    import: Option<String>,
+    /// Log of a failure; `-` reads standard input
+    #[arg(long, value_name = "LOG")]
+    log: Option<PathBuf>,
+    /// Base image, `python:3.12-slim-trixie`
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Python version; else that of the image
+    #[arg(long, value_name = "X.Y")]
+    python: Option<String>,
+    /// Only what can strike with a GPU, or with `--gpu false` without one
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    gpu: Option<bool>,
+    /// Words in ids, symptoms and causes
+    words: Vec<String>,
+}
+
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let base = repro_knowledge::base();
     match &args.question {
-        Question::Query { package, import, words } => {
-            query(base, package.as_deref(), import.as_deref(), words, args.format)
-        }
+        Question::Query(question) => query(base, question, args.format),
         Question::Show { name } => Ok(show(base, name)),
         Question::Index { check: false, write: false } => index(base, args.format),
         Question::Index { write, .. } => keep_index(*write),
@@ -91,61 +105,59 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn query(
-    base: &KnowledgeBase,
-    package: Option<&str>,
-    import: Option<&str>,
-    words: &[String],
-    format: Format,
-) -> anyhow::Result<ExitCode> {
-    let mut notes: Vec<&Note> = match (package, import) {
-        (Some(package), _) => base.by_distribution(package),
-        (None, Some(module)) => base.by_import(module),
-        (None, None) => base.notes().filter(|note| note.path.starts_with("libraries/")).collect(),
+fn query(base: &KnowledgeBase, args: &QueryArgs, format: Format) -> anyhow::Result<ExitCode> {
+    let (package, version) = args.package.as_deref().map(named).transpose()?.unzip();
+    let question = Query {
+        package,
+        version: version.flatten(),
+        import: args.import.clone(),
+        log: args.log.as_deref().map(read).transpose()?,
+        words: args.words.clone(),
+        image: args.image.clone(),
+        python: args.python.clone(),
+        gpu: args.gpu,
     };
-    if package.is_some() && import.is_some() {
-        let about: Vec<&str> =
-            import.map(|module| base.by_import(module)).into_iter().flatten().map(|n| n.name.as_str()).collect();
-        notes.retain(|note| about.contains(&note.name.as_str()));
-    }
-    let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
-    let mut found: Vec<Value> = Vec::new();
-    for note in notes {
-        for pitfall in &note.pitfalls {
-            let text = format!("{}/{} {} {}", note.name, pitfall.id, pitfall.symptom, pitfall.cause).to_lowercase();
-            if words.iter().all(|word| text.contains(word)) {
-                found.push(json!({
-                    "pitfall": format!("{}/{}", note.name, pitfall.id),
-                    "symptom": pitfall.symptom,
-                    "cause": pitfall.cause,
-                    "source": pitfall.sources.first(),
-                    "note": format!("knowledge/{}:{}", note.path, pitfall.line),
-                }));
-            }
-        }
-    }
+    let answers = base.query(&question);
     match format {
-        Format::Json => report::json(&json!({ "schema": 1, "pitfalls": found }))?,
+        Format::Json => report::json(&json!({ "schema": 1, "pitfalls": answers }))?,
         Format::Text => {
-            for pitfall in &found {
-                let text = |key: &str| pitfall.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                report::data(format!(
-                    "{}: {}\n  {}\n  {}",
-                    text("pitfall"),
-                    text("symptom"),
-                    text("cause"),
-                    text("note")
-                ));
+            for answer in &answers {
+                report::data(report::heading(format!("{}: {}", answer.pitfall, answer.symptom)));
+                report::data(format!("  {}", answer.cause));
+                for edit in &answer.fix {
+                    report::data(format!("  fix: {}", repro_generator::edit::describe(edit)));
+                }
+                report::data(format!("  {}", answer.note));
             }
-            if let Some(distribution) = import.and_then(|module| base.distribution_of_import(module)) {
+            if let Some(distribution) = args.import.as_deref().and_then(|module| base.distribution_of_import(module)) {
                 report::data(format!("the module comes with `{distribution}`"));
             }
-            if found.is_empty() {
+            if answers.is_empty() {
                 report::status("Found", "no pitfall");
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Name and version of `numpy`, `numpy==1.26.4`, `numpy<2`.
+fn named(text: &str) -> anyhow::Result<(String, Option<String>)> {
+    let requirement: pep508_rs::Requirement = text.parse().map_err(|error: pep508_rs::Pep508Error| {
+        input(format!("`{text}` is no distribution: {}\nhint: `numpy`, `numpy==1.26.4`", error.message))
+    })?;
+    let version = match requirement.version_or_url {
+        Some(pep508_rs::VersionOrUrl::VersionSpecifier(range)) if !range.is_empty() => Some(range.to_string()),
+        _ => None,
+    };
+    Ok((requirement.name.to_string(), version))
+}
+
+/// The text of a file, or of standard input.
+fn read(path: &Path) -> anyhow::Result<String> {
+    if path == Path::new("-") {
+        return Ok(std::io::read_to_string(std::io::stdin())?);
+    }
+    Ok(String::from_utf8_lossy(&fs_err::read(path)?).into_owned())
 }
 
 fn show(base: &KnowledgeBase, name: &str) -> ExitCode {
@@ -193,6 +205,13 @@ fn keep_index(write: bool) -> anyhow::Result<ExitCode> {
             repro_core::index::END
         );
     };
+    let gone = repro_core::index::gone(&text, &base);
+    if !gone.is_empty() {
+        anyhow::bail!(
+            "the index lists what no note has any more: {}\nhint: put it back with `retired = true`: an id that was given is never given again",
+            gone.join(", ")
+        );
+    }
     if new == text {
         report::status("Current", path.display());
         return Ok(ExitCode::SUCCESS);
@@ -217,11 +236,7 @@ fn new(name: &str, id: &str, log: Option<&Path>) -> anyhow::Result<ExitCode> {
             "`{name}/{id}` cannot be a pitfall's name\nhint: lower-case letters, digits and dashes: `opencv-python`, `--id libgl-missing`"
         )));
     }
-    let log = match log {
-        Some(path) if path == Path::new("-") => Some(std::io::read_to_string(std::io::stdin())?),
-        Some(path) => Some(String::from_utf8_lossy(&fs_err::read(path)?).into_owned()),
-        None => None,
-    };
+    let log = log.map(read).transpose()?;
     let project = Project::find(&std::env::current_dir()?, None);
     let path = project.root.join("knowledge/libraries").join(format!("{name}.md"));
     let present = match fs_err::read_to_string(&path) {

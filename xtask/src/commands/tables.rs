@@ -1,89 +1,65 @@
-//! `tables`: the generated tables of `knowledge/tables`, made again from what distributions publish.
+//! `tables`: what of `knowledge/matrices` and `knowledge/tables` can be looked up is looked up again.
+//!
+//! In: what distributions, the package index and interpreters say today. Out: the same files with other values, for a
+//! person to read as a difference and to commit; words, order and whatever cannot be looked up stay.
+
+mod contents;
+mod imports;
+mod index;
+mod stdlib;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use repro_core::contents::{self, RELEASES};
-
-use crate::engine::{Mount, RunRequest};
-use crate::failure::could_not_tell;
 use crate::project::Project;
-use crate::{bases, files, report, setup};
+use crate::{report, setup};
 
-/// Make the generated tables of the knowledge base again
+/// Look up again what the tables of the knowledge base say
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask tables\n\nAsks the distribution's mirrors for the Contents indexes of its releases, through apt in a \
-                  container, and writes knowledge/tables."
+    after_help = "Examples:\n  cargo xtask tables\n  cargo xtask tables contents\n  cargo xtask tables index imports\n\n\
+                  Exit codes: 0 done, read the difference and commit it, 1 a table differs that has to be changed by hand, 2 usage, 3 no engine or no answer"
 )]
 pub struct Args {
+    /// Which; all of them where none is named
+    #[arg(value_enum)]
+    what: Vec<What>,
     /// `docker`, `podman`, or a path
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
 }
 
-/// Any image with an apt can ask for any release.
-const IMAGE: &str = "debian:bookworm-slim";
-
-/// Apt fetches Contents indexes where it is told of them, and checks their signatures.
-/// <https://manpages.debian.org/bookworm/apt/apt.conf.5.en.html>
-const SCRIPT: &str = r#"set -e
-uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
-test -n "$uri"
-echo "deb $uri $1 main" > /tmp/one.list
-mkdir -p /tmp/lists/partial
-target() { printf '%s' "Acquire::IndexTargets::deb::$1::$2=$3"; }
-apt-get -qq update -o Dir::Etc::sourcelist=/tmp/one.list -o Dir::Etc::sourceparts=- -o Dir::State::Lists=/tmp/lists \
-  -o "$(target own MetaKey '$(COMPONENT)/Contents-$(ARCHITECTURE)')" -o "$(target own ShortDescription Contents)" \
-  -o "$(target own Description Contents)" \
-  -o "$(target all MetaKey '$(COMPONENT)/Contents-all')" -o "$(target all ShortDescription Contents)" \
-  -o "$(target all Description Contents)"
-for file in /tmp/lists/*Contents*; do
-  /usr/lib/apt/apt-helper cat-file "$file"
-done | grep -E '^(usr/include/|(usr/)?s?bin/|(usr/)?lib/([^/ ]*/)?[^/ ]*\.so|[^ ]*pkgconfig/|[^ ]*[Cc]onfig\.cmake)' > "/out/$1"
-"#;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Files and packages of Debian's releases, from their Contents indexes
+    Contents,
+    /// Days of breaking releases, Pythons and companions of torch, from the package index
+    Index,
+    /// Modules and their distributions, from the images that the proofs of the notes have left
+    Imports,
+    /// Modules of the standard library, from the interpreters of the base images
+    Stdlib,
+}
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(&std::env::current_dir()?, None);
     let engine = setup::ensure_engine(args.engine.as_deref(), false)?;
-    bases::ensure(&engine, IMAGE, &project)?;
-    let folder = tempfile::Builder::new().prefix("repro-tables-").tempdir()?;
-    let mut texts = Vec::new();
-    for release in RELEASES {
-        report::status("Fetching", format!("the Contents index of {release}"));
-        let log = project.root.join("target/repro/logs/tables").join(format!("{release}.log"));
-        let words = ["sh", "-c", SCRIPT, "sh", release].map(str::to_owned).to_vec();
-        let outcome = engine.run(
-            &RunRequest {
-                image: IMAGE.to_owned(),
-                name: "tables".to_owned(),
-                command: Some(words),
-                mounts: vec![Mount::Bind {
-                    source: folder.path().to_owned(),
-                    target: "/out".to_owned(),
-                    read_only: false,
-                }],
-                timeout: Some(Duration::from_mins(20)),
-                user: Some("0".to_owned()),
-                ..RunRequest::default()
-            },
-            &log,
-            &mut |_| {},
-        )?;
-        if outcome.exit_code != 0 {
-            return Err(could_not_tell(format!(
-                "the index of {release} could not be had; see {}\nhint: containers must reach a mirror of the distribution",
-                log.display()
-            )));
-        }
-        texts.push(String::from_utf8_lossy(&fs_err::read(folder.path().join(release))?).into_owned());
+    let asked = |what: What| args.what.is_empty() || args.what.contains(&what);
+    let mut differs = false;
+    if asked(What::Contents) {
+        contents::make(&engine, &project)?;
     }
-    let [a, b, c] = texts.as_slice() else { anyhow::bail!("an index is missing") };
-    let (map, packages) = contents::build([a, b, c])?;
-    let tables = project.root.join("knowledge/tables");
-    fs_err::create_dir_all(&tables)?;
-    files::write_if_changed(&tables.join("contents.fst"), &map)?;
-    files::write_if_changed(&tables.join("contents-packages.txt"), packages.as_bytes())?;
-    report::status("Wrote", format!("{} ({} and {} bytes)", tables.display(), map.len(), packages.len()));
+    if asked(What::Index) {
+        index::renew(&engine, &project)?;
+    }
+    if asked(What::Imports) {
+        differs |= imports::renew(&project)?;
+    }
+    if asked(What::Stdlib) {
+        differs |= stdlib::compare(&engine, &project)?;
+    }
+    if differs {
+        report::note("hint: what differs is changed by hand: only a person knows which of the two is meant");
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
