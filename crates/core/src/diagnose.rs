@@ -1,7 +1,7 @@
 //! What a log says. In: a log and what is known of the program; out: diagnoses, best first. One pass looks for the
 //! literals of all patterns; only patterns whose literals were all seen are compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::base::{Entry, KnowledgeBase, full_id, place};
 use crate::context::Context;
-use crate::log::CleanLog;
+use crate::log::{Window, Windows};
 use crate::resolve::{self, Captures};
 
 /// How often one pattern may match a log before further matches are ignored.
@@ -50,8 +50,9 @@ pub(crate) struct PatternIndex {
 struct Pattern {
     note: usize,
     pitfall: usize,
-    /// Which of the pitfall's patterns.
+    /// Which of the pitfall's patterns, or of those that rule it out.
     at: usize,
+    rules_out: bool,
     /// Sets of numbers of literals; one of each set stands in what the pattern matches.
     required: Vec<Vec<usize>>,
     compiled: OnceLock<Option<Regex>>,
@@ -59,7 +60,7 @@ struct Pattern {
 
 impl Pattern {
     fn regex(&self, pitfall: &Pitfall) -> Option<&Regex> {
-        let source = pitfall.block.log.get(self.at)?;
+        let source = if self.rules_out { &pitfall.block.not } else { &pitfall.block.log }.get(self.at)?;
         self.compiled.get_or_init(|| Regex::new(&pattern::expression(source)).ok()).as_ref()
     }
 }
@@ -82,15 +83,16 @@ impl PatternIndex {
                     .iter()
                     .map(|set| set.iter().map(|literal| number(literal.as_ref())).collect())
                     .collect();
-                let (pitfall, at) = (known.pitfall, known.at);
-                patterns.push(Pattern { note, pitfall, at, required, compiled: OnceLock::new() });
+                let (pitfall, at, rules_out) = (known.pitfall, known.at, known.rules_out);
+                patterns.push(Pattern { note, pitfall, at, rules_out, required, compiled: OnceLock::new() });
             }
         }
         Self { patterns, literals: AhoCorasick::new(&literals).ok() }
     }
 
-    /// Patterns that may match `text`, in the order of the notes: those all of whose required literals stand in it.
-    fn candidates(&self, text: &str) -> Vec<&Pattern> {
+    /// Numbers of the patterns that may match `text`, in the order of the notes: those all of whose required literals
+    /// stand in it.
+    fn candidates(&self, text: &str) -> Vec<usize> {
         let Some(literals) = &self.literals else { return Vec::new() };
         let mut seen = vec![false; literals.patterns_len()];
         for found in literals.find_overlapping_iter(text) {
@@ -99,23 +101,51 @@ impl PatternIndex {
             }
         }
         let stands = |literal: &usize| seen.get(*literal).is_some_and(|seen| *seen);
-        self.patterns.iter().filter(|pattern| pattern.required.iter().all(|set| set.iter().any(stands))).collect()
+        let may_match = |pattern: &Pattern| pattern.required.iter().all(|set| set.iter().any(stands));
+        self.patterns.iter().enumerate().filter(|(_, pattern)| may_match(pattern)).map(|(number, _)| number).collect()
     }
 }
 
 /// A diagnosis with what its place in the order depends on.
+#[derive(Debug)]
 struct Ranked {
     rank: Rank,
     line: usize,
+    /// Note and pitfall, by number.
+    owner: (usize, usize),
     diagnosis: Diagnosis,
 }
 
-impl KnowledgeBase {
-    /// What the log says, best first: patterns that name one library's failure before families, earlier lines before
-    /// later ones. Empty where nothing known is wrong. What is unknown in `context` excludes nothing.
-    pub fn diagnose(&self, log: &str, context: &Context) -> Vec<Diagnosis> {
+/// A log that is being read, piece by piece. Holds a few megabytes, however long the log is.
+#[derive(Debug)]
+pub struct Reading<'k> {
+    windows: Windows,
+    seen: Seen<'k>,
+}
+
+/// What was seen so far.
+#[derive(Debug)]
+struct Seen<'k> {
+    base: &'k KnowledgeBase,
+    index: &'k PatternIndex,
+    context: Context,
+    found: Vec<Ranked>,
+    /// Where in the clean log each pattern, by its number, has matched.
+    places: BTreeMap<usize, BTreeSet<usize>>,
+    /// Note and pitfall of what is ruled out.
+    ruled_out: BTreeSet<(usize, usize)>,
+}
+
+impl Reading<'_> {
+    /// Reads on. Bytes that are no UTF-8 are passed over.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.windows.push(bytes, &mut |window| self.seen.look(window));
+    }
+
+    /// What the whole log says, best first.
+    pub fn finish(self) -> Vec<Diagnosis> {
         let mut diagnoses: Vec<Diagnosis> = Vec::new();
-        for diagnosis in self.matches(log, context) {
+        for diagnosis in self.all() {
             let known = |other: &Diagnosis| {
                 other.fix == diagnosis.fix && (!diagnosis.fix.is_empty() || other.pitfall == diagnosis.pitfall)
             };
@@ -126,61 +156,104 @@ impl KnowledgeBase {
         diagnoses
     }
 
-    /// As [`Self::diagnose`], with those that lead to the same fix.
-    pub(crate) fn matches(&self, log: &str, context: &Context) -> Vec<Diagnosis> {
-        let log = CleanLog::new(log);
-        let index = self.patterns.get_or_init(|| PatternIndex::new(&self.entries));
-        let mut found: Vec<Ranked> = Vec::new();
-        for pattern in index.candidates(&log.text) {
-            let Some(note) = self.entries.get(pattern.note).map(Entry::note) else { continue };
-            let Some(pitfall) = note.pitfalls.get(pattern.pitfall) else { continue };
-            let library: &[String] = note.library.as_ref().map_or(&[], |library| &library.value.packages);
-            if !may_apply(pitfall, library, context) {
-                continue;
-            }
-            let Some(regex) = pattern.regex(pitfall) else { continue };
-            for matched in regex.captures_iter(&log.text).take(MOST_MATCHES) {
-                let Some(whole) = matched.get(0) else { continue };
-                let captures: Captures = regex
-                    .capture_names()
-                    .flatten()
-                    .filter_map(|name| Some((name.to_owned(), matched.name(name)?.as_str().to_owned())))
-                    .collect();
-                let fix = if pitfall.block.fixable {
-                    resolve::edits(self, &pitfall.block.fix, library, context, &captures)
-                } else {
-                    Some(Vec::new())
-                };
-                // A family whose table has no answer says nothing.
-                let Some(fix) = fix else { continue };
-                // Of a match over several lines the last one is decisive: what stands before leads up to it.
-                let line = log.line_of(whole.end().saturating_sub(1).max(whole.start()));
-                found.push(Ranked {
-                    rank: pitfall.block.rank,
-                    line,
-                    diagnosis: Diagnosis {
-                        pitfall: full_id(note, pitfall),
-                        cause: pitfall.cause.clone(),
-                        line,
-                        excerpt: shortened(log.line(line)),
-                        fixable: pitfall.block.fixable,
-                        fix,
-                        source: pitfall.sources.first().cloned(),
-                        note: place(note, pitfall),
-                    },
-                });
-            }
-        }
-        found.retain(|ranked| !self.is_ruled_out(&ranked.diagnosis.pitfall, &log.text));
+    /// As [`Self::finish`], with those that lead to the same fix.
+    fn all(self) -> Vec<Diagnosis> {
+        let Self { windows, mut seen } = self;
+        windows.finish(&mut |window| seen.look(window));
+        let Seen { mut found, ruled_out, .. } = seen;
+        found.retain(|ranked| !ruled_out.contains(&ranked.owner));
         found.sort_by(|a, b| (a.rank, a.line, &a.diagnosis.pitfall).cmp(&(b.rank, b.line, &b.diagnosis.pitfall)));
         found.into_iter().map(|ranked| ranked.diagnosis).collect()
     }
+}
 
-    /// Does a `not` pattern of this pitfall match the log?
-    fn is_ruled_out(&self, id: &str, text: &str) -> bool {
-        let Some((_, pitfall)) = self.pitfall(id) else { return false };
-        let regexes = pitfall.block.not.iter().filter_map(|source| Regex::new(&pattern::expression(source)).ok());
-        regexes.into_iter().any(|regex| regex.is_match(text))
+impl Seen<'_> {
+    fn look(&mut self, window: &Window) {
+        for number in self.index.candidates(&window.text) {
+            self.look_for(number, window);
+        }
+    }
+
+    fn look_for(&mut self, number: usize, window: &Window) {
+        let Some(pattern) = self.index.patterns.get(number) else { return };
+        let Some(note) = self.base.entries.get(pattern.note).map(Entry::note) else { return };
+        let Some(pitfall) = note.pitfalls.get(pattern.pitfall) else { return };
+        let owner = (pattern.note, pattern.pitfall);
+        let library: &[String] = note.library.as_ref().map_or(&[], |library| &library.value.packages);
+        if self.ruled_out.contains(&owner) || !may_apply(pitfall, library, &self.context) {
+            return;
+        }
+        let Some(regex) = pattern.regex(pitfall) else { return };
+        if pattern.rules_out {
+            if regex.is_match(&window.text) {
+                self.ruled_out.insert(owner);
+            }
+            return;
+        }
+        let places = self.places.entry(number).or_default();
+        for matched in regex.captures_iter(&window.text) {
+            let Some(whole) = matched.get(0) else { continue };
+            if places.len() == MOST_MATCHES {
+                break;
+            }
+            if !places.insert(window.before + whole.start()) {
+                continue;
+            }
+            let captures: Captures = regex
+                .capture_names()
+                .flatten()
+                .filter_map(|name| Some((name.to_owned(), matched.name(name)?.as_str().to_owned())))
+                .collect();
+            let fix = if pitfall.block.fixable {
+                resolve::edits(self.base, &pitfall.block.fix, library, &self.context, &captures)
+            } else {
+                Some(Vec::new())
+            };
+            // A family whose table has no answer says nothing.
+            let Some(fix) = fix else { continue };
+            // Of a match over several lines the last one is decisive: what stands before leads up to it.
+            let line = window.line_of(whole.end().saturating_sub(1).max(whole.start()));
+            self.found.push(Ranked {
+                rank: pitfall.block.rank,
+                line,
+                owner,
+                diagnosis: Diagnosis {
+                    pitfall: full_id(note, pitfall),
+                    cause: pitfall.cause.clone(),
+                    line,
+                    excerpt: shortened(window.line(line)),
+                    fixable: pitfall.block.fixable,
+                    fix,
+                    source: pitfall.sources.first().cloned(),
+                    note: place(note, pitfall),
+                },
+            });
+        }
+    }
+}
+
+impl KnowledgeBase {
+    /// What the log says, best first: patterns that name one library's failure before families, earlier lines before
+    /// later ones. Empty where nothing known is wrong. What is unknown in `context` excludes nothing.
+    pub fn diagnose(&self, log: &str, context: &Context) -> Vec<Diagnosis> {
+        let mut reading = self.reading(context.clone());
+        reading.push(log.as_bytes());
+        reading.finish()
+    }
+
+    /// As [`Self::diagnose`], for a log that comes in pieces.
+    pub fn reading(&self, context: Context) -> Reading<'_> {
+        let index = self.patterns.get_or_init(|| PatternIndex::new(&self.entries));
+        let seen =
+            Seen { base: self, index, context, found: Vec::new(), places: BTreeMap::new(), ruled_out: BTreeSet::new() };
+        Reading { windows: Windows::new(), seen }
+    }
+
+    /// As [`Self::diagnose`], with those that lead to the same fix.
+    pub(crate) fn matches(&self, log: &str, context: &Context) -> Vec<Diagnosis> {
+        let mut reading = self.reading(context.clone());
+        reading.push(log.as_bytes());
+        reading.all()
     }
 }
 

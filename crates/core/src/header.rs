@@ -33,8 +33,10 @@ pub struct Header {
 pub struct Pattern {
     /// Index of the pitfall within the note.
     pub pitfall: usize,
-    /// Index of the pattern within the pitfall's `log`.
+    /// Index of the pattern within the pitfall's `log`, or `not`.
     pub at: usize,
+    /// Does it rule the pitfall out?
+    pub rules_out: bool,
     /// Sets of texts: one of each set stands in every log that the pattern matches.
     pub literals: Cow<'static, [Texts]>,
 }
@@ -48,9 +50,12 @@ impl Header {
         let awaited = prevented().flat_map(|pitfall| pitfall.block.when.imports.clone());
         let mut patterns = Vec::new();
         for (index, pitfall) in note.pitfalls.iter().enumerate().filter(|(_, pitfall)| !pitfall.block.retired) {
-            for (at, source) in pitfall.block.log.iter().enumerate() {
+            let logs = pitfall.block.log.iter().enumerate().map(|(at, source)| (at, source, false));
+            let nots = pitfall.block.not.iter().enumerate().map(|(at, source)| (at, source, true));
+            for (at, source, rules_out) in logs.chain(nots) {
                 let Ok(literals) = pattern::literals(source) else { continue };
-                patterns.push(Pattern { pitfall: index, at, literals: literals.into_iter().map(texts).collect() });
+                let literals = literals.into_iter().map(texts).collect();
+                patterns.push(Pattern { pitfall: index, at, rules_out, literals });
             }
         }
         let no_packages = library.is_none_or(|library| library.packages.is_empty());
@@ -97,10 +102,13 @@ fn write_header(out: &mut String, header: &Header) -> std::fmt::Result {
     writeln!(out, "awaited: {}, prevents: {}, general: {},", list(&header.awaited), header.prevents, header.general)?;
     writeln!(out, "patterns: std::borrow::Cow::Borrowed(&[")?;
     for pattern in header.patterns.iter() {
-        let Pattern { pitfall, at, literals } = pattern;
+        let Pattern { pitfall, at, rules_out, literals } = pattern;
         let sets: Vec<String> = literals.iter().map(list).collect();
         let sets = format!("std::borrow::Cow::Borrowed(&[{}])", sets.join(", "));
-        writeln!(out, "repro_core::header::Pattern {{ pitfall: {pitfall}, at: {at}, literals: {sets} }},")?;
+        writeln!(
+            out,
+            "repro_core::header::Pattern {{ pitfall: {pitfall}, at: {at}, rules_out: {rules_out}, literals: {sets} }},"
+        )?;
     }
     writeln!(out, "]) }},")
 }

@@ -14,7 +14,7 @@
 //! | question | call |
 //! |---|---|
 //! | which pitfalls will this program meet, and what prevents them? | [`KnowledgeBase::preventive`] |
-//! | what does this log say? | [`KnowledgeBase::diagnose`] |
+//! | what does this log say? | [`KnowledgeBase::diagnose`]; in pieces, [`KnowledgeBase::reading`] |
 //! | which distribution brings this module? | [`KnowledgeBase::distribution_of_import`] |
 //! | is this module in the standard library? | [`KnowledgeBase::is_stdlib`] |
 //! | which Python, image, torch, companion, breaking release? | [`Tables`], by [`KnowledgeBase::tables`] |
@@ -42,7 +42,7 @@ pub use base::{KnowledgeBase, Match, is_note, normalised};
 pub use context::Context;
 /// What is known when a log is diagnosed; the same value that planning uses.
 pub use context::Context as LogContext;
-pub use diagnose::Diagnosis;
+pub use diagnose::{Diagnosis, Reading};
 pub use environment::Environment;
 pub use header::Header;
 pub use query::{Answer, Query};

@@ -1,38 +1,148 @@
-//! Cleaning a build or run log for reading. In: raw text; out: the same lines without colours, overwritten progress and
-//! the builder's prefixes. Line numbers are those of the raw text.
+//! Cleaning a build or run log for reading. In: bytes as they come; out: windows of the same lines without colours,
+//! overwritten progress and the builder's prefixes. Line numbers are those of the raw text. Never holds more than one
+//! window, whatever the log's length and the length of its lines.
 
 use std::borrow::Cow;
 
-/// A log as the program would have printed it, with line starts for finding lines by offset.
-pub(crate) struct CleanLog {
+/// Bytes of clean text after which a window is full.
+const WINDOW: usize = 4 << 20;
+/// Bytes of a window's end that the next one begins with: what a pattern of several lines may span.
+const OVERLAP: usize = 64 << 10;
+/// Longer lines are cut: nobody explains a failure in one of them.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// A piece of a log as the program would have printed it.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
     pub(crate) text: String,
     /// Byte offset of each line's start.
     starts: Vec<usize>,
+    /// Number of the first line, from 1.
+    first: usize,
+    /// Bytes of clean text before the window.
+    pub(crate) before: usize,
 }
 
-impl CleanLog {
-    pub(crate) fn new(raw: &str) -> Self {
-        let mut text = String::with_capacity(raw.len());
-        let mut starts = Vec::new();
-        for line in raw.split('\n') {
-            starts.push(text.len());
-            text.push_str(&clean_line(line));
-            text.push('\n');
-        }
-        Self { text, starts }
-    }
-
+impl Window {
     /// Line number, from 1, of the byte at `offset`.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
-        self.starts.partition_point(|start| *start <= offset)
+        self.first + self.starts.partition_point(|start| *start <= offset) - 1
     }
 
     /// The text of line `number` (from 1), trimmed.
     pub(crate) fn line(&self, number: usize) -> &str {
-        let start = number.checked_sub(1).and_then(|index| self.starts.get(index)).copied();
-        let end = self.starts.get(number).copied().unwrap_or(self.text.len());
+        let index = number.checked_sub(self.first);
+        let start = index.and_then(|index| self.starts.get(index)).copied();
+        let end = index.and_then(|index| self.starts.get(index + 1)).copied().unwrap_or(self.text.len());
         start.and_then(|start| self.text.get(start..end)).unwrap_or_default().trim()
     }
+
+    fn push(&mut self, line: &str) {
+        self.starts.push(self.text.len());
+        self.text.push_str(&clean_line(line));
+        self.text.push('\n');
+    }
+
+    /// Drops all but the end.
+    fn advance(&mut self) {
+        let from = self.text.len().saturating_sub(OVERLAP);
+        let kept = self.starts.partition_point(|start| *start < from);
+        let cut = self.starts.get(kept).copied().unwrap_or(self.text.len());
+        self.text.drain(..cut);
+        self.starts.drain(..kept);
+        for start in &mut self.starts {
+            *start -= cut;
+        }
+        self.first += kept;
+        self.before += cut;
+    }
+}
+
+/// Takes a log in pieces.
+#[derive(Debug)]
+pub(crate) struct Windows {
+    window: Window,
+    /// A line whose end has not come yet.
+    rest: Vec<u8>,
+}
+
+impl Windows {
+    pub(crate) fn new() -> Self {
+        Self { window: Window { first: 1, ..Window::default() }, rest: Vec::new() }
+    }
+
+    /// Reads on; `look` is shown every window that becomes full.
+    pub(crate) fn push(&mut self, bytes: &[u8], look: &mut dyn FnMut(&Window)) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let Some(whole) = piece.strip_suffix(b"\n") else {
+                self.begin_line(piece);
+                break;
+            };
+            if self.rest.is_empty() {
+                self.window.push(&text(whole));
+            } else {
+                self.begin_line(whole);
+                let line = std::mem::take(&mut self.rest);
+                self.window.push(&text(&line));
+            }
+            if self.window.text.len() >= WINDOW {
+                look(&self.window);
+                self.window.advance();
+            }
+        }
+    }
+
+    /// Keeps the beginning of a line, and not more of it than is read.
+    fn begin_line(&mut self, piece: &[u8]) {
+        self.rest.extend_from_slice(piece);
+        if self.rest.len() > 2 * LONGEST_LINE {
+            // Of a line that is overwritten again and again the last state counts; else its ends are kept.
+            self.rest = shorten(&self.rest);
+        }
+    }
+
+    /// Shows what is left.
+    pub(crate) fn finish(mut self, look: &mut dyn FnMut(&Window)) {
+        if !self.rest.is_empty() {
+            let line = std::mem::take(&mut self.rest);
+            self.window.push(&text(&line));
+        }
+        if !self.window.text.is_empty() {
+            look(&self.window);
+        }
+    }
+}
+
+/// The clean text of a log's end.
+pub(crate) fn end(raw: &str) -> String {
+    let mut text = String::new();
+    let mut windows = Windows::new();
+    let mut look = |window: &Window| text.clone_from(&window.text);
+    windows.push(raw.as_bytes(), &mut look);
+    windows.finish(&mut look);
+    text
+}
+
+/// A line as text; what is no UTF-8 is replaced.
+fn text(line: &[u8]) -> Cow<'_, str> {
+    if line.len() > LONGEST_LINE {
+        return Cow::Owned(String::from_utf8_lossy(&shorten(line)).into_owned());
+    }
+    String::from_utf8_lossy(line)
+}
+
+/// At most [`LONGEST_LINE`] bytes of a line: what was not overwritten, of that both ends.
+fn shorten(line: &[u8]) -> Vec<u8> {
+    let end = line.len() - line.iter().rev().take_while(|byte| **byte == b'\r').count();
+    let shown = line.get(..end).unwrap_or(line);
+    let last = shown.iter().rposition(|byte| *byte == b'\r').map_or(0, |at| at + 1);
+    let shown = shown.get(last..).unwrap_or(shown);
+    if shown.len() <= LONGEST_LINE {
+        return shown.to_vec();
+    }
+    let half = LONGEST_LINE / 2;
+    let (head, tail) = (shown.get(..half), shown.get(shown.len() - half..));
+    [head.unwrap_or_default(), b" ... ", tail.unwrap_or_default()].concat()
 }
 
 fn clean_line(line: &str) -> Cow<'_, str> {
@@ -86,6 +196,12 @@ fn without_prefix(line: &str) -> &str {
     {
         rest = after;
     }
+    // `web-1  | text`: compose names the service
+    if let Some((service, after)) = rest.split_once("| ")
+        && is_service(service.trim_end())
+    {
+        rest = after;
+    }
     // `3.456 text`: BuildKit's seconds always have a fraction
     if let Some((seconds, after)) = rest.split_once(' ')
         && is_number(seconds, true)
@@ -93,6 +209,13 @@ fn without_prefix(line: &str) -> &str {
         rest = after;
     }
     rest
+}
+
+/// `web-1`, `my_app_web_1`: a name and the number of the container.
+fn is_service(word: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let number = word.rsplit(['-', '_']).next().filter(|number| number.len() < word.len());
+    word.chars().all(plain) && number.is_some_and(|number| is_number(number, false))
 }
 
 fn is_number(word: &str, fraction: bool) -> bool {
@@ -118,19 +241,61 @@ mod tests {
         check("0.950     The 'x'", "    The 'x'");
         check("#13 ERROR: process", "ERROR: process");
         check("2024-05-01T10:00:00.1234567Z boom", "boom");
+        check("web-1  | ImportError: x", "ImportError: x");
+        check("a table | of words", "a table | of words");
         check("3 errors", "3 errors");
         check("\u{1b}]0;title\u{7}text", "text");
     }
 
+    /// All windows of a log that comes in pieces of `size` bytes.
+    fn windows(raw: &[u8], size: usize) -> Vec<(usize, String)> {
+        let mut seen = Vec::new();
+        let mut look = |window: &Window| {
+            assert_eq!(window.line(window.line_of(0)), window.text.lines().next().unwrap_or_default().trim());
+            seen.push((window.before, window.text.clone()));
+        };
+        let mut windows = Windows::new();
+        for piece in raw.chunks(size) {
+            windows.push(piece, &mut look);
+        }
+        windows.finish(&mut look);
+        seen
+    }
+
     #[test]
     fn lines_keep_their_numbers() {
-        let log = CleanLog::new("a\n#1 0.1 bc\n\nd");
-        assert_eq!(log.text, "a\nbc\n\nd\n");
-        assert_eq!(log.line_of(0), 1);
-        assert_eq!(log.line_of(2), 2);
-        assert_eq!(log.line_of(5), 3);
-        assert_eq!(log.line(2), "bc");
-        assert_eq!(log.line(4), "d");
-        assert_eq!(log.line(9), "");
+        let mut seen = Vec::new();
+        let mut windows = Windows::new();
+        let mut look = |window: &Window| {
+            seen.push((window.line_of(0), window.line_of(2), window.line_of(5), window.line(2).to_owned()));
+            assert_eq!((window.text.as_str(), window.line(4), window.line(9)), ("a\nbc\n\nd\n", "d", ""));
+        };
+        windows.push(b"a\n#1 0.1 bc\n\nd", &mut look);
+        windows.finish(&mut look);
+        assert_eq!(seen, [(1, 2, 3, "bc".to_owned())]);
+    }
+
+    #[test]
+    fn pieces_make_the_same_lines_as_the_whole() {
+        let log = "\u{1b}[31mä\u{1b}[0m\r\n 1%\r 2%\nlast".as_bytes();
+        for size in 1..log.len() {
+            assert_eq!(windows(log, size), windows(log, log.len()), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_long_log_is_shown_in_windows_that_overlap_and_a_long_line_is_cut() {
+        let line = format!("{}\n", "x".repeat(99));
+        let log = line.repeat(100_000);
+        let seen = windows(log.as_bytes(), 1 << 16);
+        assert_eq!(seen.len(), 3);
+        let ends: Vec<usize> = seen.iter().map(|(before, text)| before + text.len()).collect();
+        assert_eq!(ends.last(), Some(&log.len()));
+        assert!(seen[1].0 < ends[0] && ends[0] - seen[1].0 <= OVERLAP, "{:?}", seen[1].0);
+        let long = windows(&[b"begin ".as_slice(), &vec![b'x'; 10 << 20], b" end"].concat(), 1 << 16);
+        assert_eq!(long.len(), 1);
+        assert!(
+            long[0].1.len() < 2 * LONGEST_LINE && long[0].1.starts_with("begin x") && long[0].1.ends_with("x end\n")
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use regex::Regex;
 
-use crate::log::CleanLog;
+use crate::log;
 
 /// Lines of a log that a sample holds at most.
 const SAMPLE: usize = 12;
@@ -34,9 +34,9 @@ pub fn note(name: &str, id: &str, today: &str, log: Option<&str>, present: Optio
 
 /// The lines around the last error of a log, and a pattern for the decisive one; `None` where no line reports an error.
 fn signature(log: &str) -> Option<(String, String)> {
-    let log = CleanLog::new(log);
+    let text = log::end(log);
     let error = Regex::new(r"(?i)\b\w*(error|exception)\b\s*:|^E: |not found|no such file|cannot |failed").ok()?;
-    let lines: Vec<&str> = log.text.lines().collect();
+    let lines: Vec<&str> = text.lines().collect();
     let at = lines.iter().rposition(|line| error.is_match(line))?;
     let from = (at + 1).saturating_sub(SAMPLE);
     let sample = lines.get(from..=at)?.join("\n").replace("```", "` ` `");

@@ -85,6 +85,33 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
             "drop one of the two",
         );
     }
+    match (&block.unproved, pitfall.proofs.is_empty()) {
+        (None, true) => find(
+            "proof-missing",
+            place.clone(),
+            format!("`{id}` has no `toml proof`"),
+            "add the run that shows it, or say in `unproved` what no container without a GPU can show",
+        ),
+        (Some(_), false) => find(
+            "proof-contradicts",
+            place.clone(),
+            format!("`{id}` is said to be `unproved` and has a `toml proof`"),
+            "drop one of the two",
+        ),
+        (Some(why), true) if why.split_whitespace().count() < 3 => find(
+            "reason-missing",
+            place.clone(),
+            format!("`unproved` of `{id}` says too little"),
+            "say what the proof would need: `needs a GPU`, `needs the model hub`",
+        ),
+        (Some(_), true) if pitfall.logs.is_empty() => find(
+            "evidence-missing",
+            place.clone(),
+            format!("`{id}` has neither a run nor a log that shows it"),
+            "quote the log out of the thread that you cite, or add a `toml proof`",
+        ),
+        _ => {}
+    }
     if !block.log.is_empty() && pitfall.logs.is_empty() {
         find(
             "sample-missing",
@@ -145,7 +172,7 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
             (_, Err(error)) => {
                 find("pattern-invalid", span, error.to_string().replace('\n', "; "), "mend the regular expression");
             }
-            (Err(error), Ok(_)) if !is_veto => {
+            (Err(error), Ok(_)) => {
                 find("literal-missing", span, error, "spell out a longer piece of the log line");
             }
             (_, Ok(regex)) if is_veto => drop(regex),
@@ -249,9 +276,13 @@ mod tests {
     use crate::parse;
 
     fn check(block: &str, sample: &str, expected: &[&str]) {
+        check_with("unproved='needs a GPU'\n", block, sample, expected);
+    }
+
+    fn check_with(reason: &str, block: &str, sample: &str, expected: &[&str]) {
         let text = format!(
             "# x\n\n```toml library\npackages = ['x']\nchecked = 2026-11-21\n```\n\n## `a`: it fails\n\nWhy, [here](https://e.org).\n\n\
-             ```text log source=https://e.org\n{sample}\n```\n\nSo:\n\n```toml pitfall\n{block}\n```\n"
+             ```text log source=https://e.org\n{sample}\n```\n\nSo:\n\n```toml pitfall\n{reason}{block}\n```\n"
         );
         let (note, findings) = parse("libraries/x.md", &text);
         assert_eq!(findings, []);
@@ -286,5 +317,15 @@ mod tests {
         );
         check("kind='curative'\nlog=['was broken']\nfix=[{}]", "it was broken", &["fix-empty"]);
         check("kind='curative'\nlog=['was broken']", "it was broken", &["fix-missing"]);
+    }
+
+    #[test]
+    fn a_pitfall_is_shown_by_a_run_or_says_why_not() {
+        let block = "kind='curative'\nlog=['was broken']\nfix=[{apt='x'}]";
+        check_with("", block, "it was broken", &["proof-missing"]);
+        check_with("unproved='GPU'\n", block, "it was broken", &["reason-missing"]);
+        let proof = format!("{block}\n```\n\nRun:\n\n```toml proof\nplatform='bookworm-3.11'\nfailing='x'");
+        check_with("", &proof, "it was broken", &[]);
+        check(&proof, "it was broken", &["proof-contradicts"]);
     }
 }

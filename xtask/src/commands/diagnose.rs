@@ -26,16 +26,33 @@ pub struct Args {
     format: Format,
 }
 
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 16;
+
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut bytes = Vec::new();
-    if args.log.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input could not be read")?;
-    } else {
-        bytes = fs_err::read(&args.log)?;
-    }
-    let log = String::from_utf8_lossy(&bytes);
     let context = Context { base_image: args.base.clone(), ..Context::default() };
-    let diagnoses = repro_knowledge::base().diagnose(&log, &context);
+    let mut reading = repro_knowledge::base().reading(context);
+    let mut push = |input: &mut dyn std::io::Read| -> std::io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            match input.read(&mut piece) {
+                Ok(0) => return Ok(()),
+                Ok(length) => reading.push(piece.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    if args.log.as_os_str() == "-" {
+        push(&mut std::io::stdin().lock()).context("standard input could not be read")?;
+    } else {
+        let file = fs_err::File::open(&args.log)?;
+        let info = file.metadata()?;
+        // Somebody may go on writing: what is there now is read.
+        let end = if info.is_file() { info.len() } else { u64::MAX };
+        push(&mut file.take(end))?;
+    }
+    let diagnoses = reading.finish();
     match args.format {
         Format::Json => report::json(&json!({ "schema": 1, "diagnoses": diagnoses }))?,
         Format::Text if diagnoses.is_empty() => report::data("nothing wrong that is known here"),
