@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use pep440_rs::Version;
 use regex::Regex;
 use repro_note::{Edit, Phase, Pitfall, Rank, pattern};
@@ -44,6 +44,8 @@ pub(crate) struct PatternIndex {
     patterns: Vec<Pattern>,
     /// Every literal once, in the order of their numbers.
     literals: Option<AhoCorasick>,
+    /// The same, dearer to make and faster to use: for logs that are long.
+    fast: OnceLock<Option<AhoCorasick>>,
 }
 
 #[derive(Debug)]
@@ -87,13 +89,29 @@ impl PatternIndex {
                 patterns.push(Pattern { note, pitfall, at, rules_out, required, compiled: OnceLock::new() });
             }
         }
-        Self { patterns, literals: AhoCorasick::new(&literals).ok() }
+        Self { patterns, literals: AhoCorasick::new(&literals).ok(), fast: OnceLock::new() }
+    }
+
+    fn fast(&self, entries: &[Entry]) -> Option<&AhoCorasick> {
+        let make = || {
+            let mut literals: Vec<(usize, &str)> = Vec::new();
+            let known = entries.iter().flat_map(|entry| entry.header.patterns.iter());
+            for (pattern, known) in self.patterns.iter().zip(known) {
+                for (numbers, set) in pattern.required.iter().zip(known.literals.iter()) {
+                    literals.extend(numbers.iter().copied().zip(set.iter().map(AsRef::as_ref)));
+                }
+            }
+            literals.sort_unstable();
+            literals.dedup();
+            let literals = literals.into_iter().map(|(_, literal)| literal);
+            AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals).ok()
+        };
+        self.fast.get_or_init(make).as_ref()
     }
 
     /// Numbers of the patterns that may match `text`, in the order of the notes: those all of whose required literals
     /// stand in it.
-    fn candidates(&self, text: &str) -> Vec<usize> {
-        let Some(literals) = &self.literals else { return Vec::new() };
+    fn candidates(&self, literals: &AhoCorasick, text: &str) -> Vec<usize> {
         let mut seen = vec![false; literals.patterns_len()];
         for found in literals.find_overlapping_iter(text) {
             if let Some(seen) = seen.get_mut(found.pattern().as_usize()) {
@@ -169,7 +187,10 @@ impl Reading<'_> {
 
 impl Seen<'_> {
     fn look(&mut self, window: &Window) {
-        for number in self.index.candidates(&window.text) {
+        // Only where a window has been before.
+        let fast = (window.before > 0).then(|| self.index.fast(&self.base.entries)).flatten();
+        let Some(literals) = fast.or(self.index.literals.as_ref()) else { return };
+        for number in self.index.candidates(literals, &window.text) {
             self.look_for(number, window);
         }
     }

@@ -37,9 +37,13 @@ impl Window {
         start.and_then(|start| self.text.get(start..end)).unwrap_or_default().trim()
     }
 
-    fn push(&mut self, line: &str) {
+    fn push(&mut self, line: &str, is_plain: bool) {
         self.starts.push(self.text.len());
-        self.text.push_str(&clean_line(line));
+        if is_plain {
+            self.text.push_str(without_prefix(line));
+        } else {
+            self.text.push_str(&clean_line(line));
+        }
         self.text.push('\n');
     }
 
@@ -73,22 +77,48 @@ impl Windows {
 
     /// Reads on; `look` is shown every window that becomes full.
     pub(crate) fn push(&mut self, bytes: &[u8], look: &mut dyn FnMut(&Window)) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let Some(whole) = piece.strip_suffix(b"\n") else {
-                self.begin_line(piece);
-                break;
-            };
-            if self.rest.is_empty() {
-                self.window.push(&text(whole));
+        let Some(end) = memchr::memrchr(b'\n', bytes) else { return self.begin_line(bytes) };
+        let (mut whole, rest) = (bytes.get(..end).unwrap_or_default(), bytes.get(end + 1..).unwrap_or_default());
+        if !self.rest.is_empty() {
+            let first = memchr::memchr(b'\n', whole).unwrap_or(whole.len());
+            self.begin_line(whole.get(..first).unwrap_or_default());
+            self.end_line(look);
+            if first == whole.len() {
+                return self.begin_line(rest);
+            }
+            whole = whole.get(first + 1..).unwrap_or_default();
+        }
+        // Most logs are plain text, and nothing has to be looked for in each of their lines.
+        let is_plain = memchr::memchr2(b'\r', 0x1b, whole).is_none();
+        // Of what is valid, which is nearly everything, this is the faster check.
+        let text = std::str::from_utf8(whole).map_or_else(|_| String::from_utf8_lossy(whole), Cow::Borrowed);
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
+        let mut start = 0;
+        for end in ends {
+            let line = text.get(start..end).unwrap_or_default();
+            start = end + 1;
+            if line.len() > LONGEST_LINE {
+                self.begin_line(line.as_bytes());
+                self.end_line(look);
             } else {
-                self.begin_line(whole);
-                let line = std::mem::take(&mut self.rest);
-                self.window.push(&text(&line));
+                self.window.push(line, is_plain);
+                self.show_if_full(look);
             }
-            if self.window.text.len() >= WINDOW {
-                look(&self.window);
-                self.window.advance();
-            }
+        }
+        self.begin_line(rest);
+    }
+
+    fn end_line(&mut self, look: &mut dyn FnMut(&Window)) {
+        let line = std::mem::take(&mut self.rest);
+        let line = if line.len() > LONGEST_LINE { shorten(&line) } else { line };
+        self.window.push(&String::from_utf8_lossy(&line), false);
+        self.show_if_full(look);
+    }
+
+    fn show_if_full(&mut self, look: &mut dyn FnMut(&Window)) {
+        if self.window.text.len() >= WINDOW {
+            look(&self.window);
+            self.window.advance();
         }
     }
 
@@ -104,8 +134,7 @@ impl Windows {
     /// Shows what is left.
     pub(crate) fn finish(mut self, look: &mut dyn FnMut(&Window)) {
         if !self.rest.is_empty() {
-            let line = std::mem::take(&mut self.rest);
-            self.window.push(&text(&line));
+            self.end_line(look);
         }
         if !self.window.text.is_empty() {
             look(&self.window);
@@ -121,14 +150,6 @@ pub(crate) fn end(raw: &str) -> String {
     windows.push(raw.as_bytes(), &mut look);
     windows.finish(&mut look);
     text
-}
-
-/// A line as text; what is no UTF-8 is replaced.
-fn text(line: &[u8]) -> Cow<'_, str> {
-    if line.len() > LONGEST_LINE {
-        return Cow::Owned(String::from_utf8_lossy(&shorten(line)).into_owned());
-    }
-    String::from_utf8_lossy(line)
 }
 
 /// At most [`LONGEST_LINE`] bytes of a line: what was not overwritten, of that both ends.
@@ -177,9 +198,22 @@ fn strip_escapes(line: &str) -> String {
     clean
 }
 
-/// Drops what a builder or a log collector puts before each line: `#12 3.45 `, `3.456 `, and the timestamps of `docker logs -t` and CI.
+/// Drops what a builder or a log collector puts before each line: `web-1  | `, `#12 3.45 `, `3.456 `, and the timestamps
+/// of `docker logs -t` and CI.
 fn without_prefix(line: &str) -> &str {
     let mut rest = line;
+    // `web-1  | text`: compose names the service
+    if let Some((service, after)) = rest.split_once(' ')
+        && service.ends_with(|c: char| c.is_ascii_digit())
+        && let Some(after) = after.trim_start().strip_prefix("| ")
+        && is_service(service)
+    {
+        rest = after;
+    }
+    // Everything else begins with a number.
+    if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '#') {
+        return rest;
+    }
     // `2024-05-01T10:00:00.1234567Z text`
     if let Some((stamp, after)) = rest.split_once(' ')
         && stamp.len() >= 20
@@ -193,12 +227,6 @@ fn without_prefix(line: &str) -> &str {
     if let Some(after) = rest.strip_prefix('#')
         && let Some((step, after)) = after.split_once(' ')
         && is_number(step, false)
-    {
-        rest = after;
-    }
-    // `web-1  | text`: compose names the service
-    if let Some((service, after)) = rest.split_once("| ")
-        && is_service(service.trim_end())
     {
         rest = after;
     }
