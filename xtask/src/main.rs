@@ -61,8 +61,7 @@ enum Command {
     Ci(commands::ci::Args),
     /// Time a repeated `repro` beside the bare `docker build` and `docker run`
     Bench(commands::bench::Args),
-    /// Make the generated tables of the knowledge base again
-    #[command(hide = true)]
+    /// Look up again what the tables of the knowledge base say
     Tables(commands::tables::Args),
     /// Everything that is too long for continuous integration
     Nightly(commands::nightly::Args),

@@ -33,6 +33,7 @@ pub struct Tables {
     stdlib_always: BTreeSet<String>,
     pub(crate) local_modules: BTreeSet<String>,
     cuda_images: BTreeMap<String, String>,
+    cuda_drivers: BTreeMap<String, String>,
 }
 
 /// The tables that lead from a file or an old name to packages. They are large and rarely asked.
@@ -90,6 +91,7 @@ impl Tables {
         self.breaking.extend(matrix.breaking);
         self.local_modules.extend(matrix.local_modules);
         self.cuda_images.extend(matrix.cuda_images);
+        self.cuda_drivers.extend(matrix.cuda_drivers);
         if let Some(stdlib) = matrix.stdlib {
             self.stdlib_always.extend(stdlib.always.iter().cloned());
             self.stdlib = stdlib;
@@ -202,6 +204,14 @@ impl Tables {
     pub fn cuda_image(&self, cuda: &str) -> Option<&str> {
         let minor: String = cuda.split('.').take(2).collect::<Vec<_>>().join(".");
         self.cuda_images.get(&minor).map(String::as_str)
+    }
+
+    /// The oldest Linux driver that came with this CUDA version: of `13.0`, that with the first of its releases.
+    pub fn cuda_driver(&self, cuda: &str) -> Option<&str> {
+        let is_release =
+            |release: &str| release.strip_prefix(cuda).is_some_and(|patch| patch.is_empty() || patch.starts_with('.'));
+        let mut releases = self.cuda_drivers.iter().filter(|(release, _)| is_release(release));
+        releases.next().map(|(_, driver)| driver.as_str())
     }
 
     /// The CUDA image without compiler whose libraries bear this version in their names. From CUDA 11 on, all minor

@@ -75,6 +75,8 @@ fn tables_answer() {
     assert_eq!(tables.torch_companions("2.1.0+cu118"), Some((Some("0.16.0"), Some("2.1.0"))));
     assert_eq!(tables.pythons_of_torch("1.13.1").last().map(String::as_str), Some("3.11"));
     assert_eq!(tables.cuda_image("11.8"), Some("nvidia/cuda:11.8.0-cudnn8-devel-ubuntu22.04"));
+    assert_eq!((tables.cuda_driver("13.0"), tables.cuda_driver("12.4.1")), (Some("580.65.06"), Some("550.54.15")));
+    assert_eq!(tables.cuda_driver("13"), tables.cuda_driver("13.0"));
     let broken = tables.breaking_releases("numpy", Some("2023-06-01".parse().unwrap()));
     assert_eq!(broken.iter().map(|row| row.pin.as_str()).collect::<Vec<_>>(), ["numpy<2"]);
     assert_eq!(tables.apt_rename("libgl1-mesa-glx", "trixie"), Some(["libgl1".to_owned()].as_slice()));

@@ -32,6 +32,8 @@ pub struct Matrix {
     pub stdlib: Option<StandardLibrary>,
     /// CUDA minor version -> the newest image of it that is served, with cuDNN and the compiler.
     pub cuda_images: BTreeMap<String, String>,
+    /// CUDA release -> oldest Linux driver that it came with.
+    pub cuda_drivers: BTreeMap<String, String>,
     /// Names that repositories give to their own modules: a missing one is never a distribution.
     pub local_modules: Vec<String>,
 }

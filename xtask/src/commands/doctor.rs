@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use repro_generator::planner::NGC_IMAGE;
 use serde::Serialize;
 
 use crate::{
@@ -228,24 +229,29 @@ fn container_network(engine: &Engine, offline: bool) -> Option<Check> {
     })
 }
 
+/// The branch of a driver version: 580 of `580.65.06`.
+fn branch(driver: &str) -> Option<u32> {
+    driver.split('.').next()?.parse().ok()
+}
+
 fn gpu(engine: &Engine) -> Check {
     match engine.gpus() {
         Ok(gpus) => {
             let names: Vec<String> =
                 gpus.gpus.iter().map(|gpu| format!("{} ({})", gpu.name, human_bytes(gpu.memory))).collect();
             let detail = format!("{}, driver {}", names.join(", "), gpus.driver);
-            // CUDA 13, which the default GPU image carries, needs the R580 driver branch.
-            // Source: <https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/>.
-            let branch = gpus.driver.split('.').next().and_then(|major| major.parse::<u32>().ok());
-            if branch.is_some_and(|branch| branch < 580) {
-                warn(
+            let knowledge = repro_knowledge::base();
+            let cuda = knowledge.image(NGC_IMAGE).and_then(|image| image.cuda);
+            let needed = cuda.as_deref().and_then(|cuda| knowledge.tables().cuda_driver(cuda));
+            match (needed, cuda) {
+                (Some(needed), Some(cuda)) if branch(&gpus.driver) < branch(needed) => warn(
                     "gpu",
                     detail,
-                    "images with CUDA 13 need driver 580 or later (data-centre GPUs: a forward \
-                                     compatibility package)",
-                )
-            } else {
-                ok("gpu", detail)
+                    &format!(
+                        "`{NGC_IMAGE}` has CUDA {cuda}, which needs driver {needed} or later (data-centre GPUs: a forward compatibility package)"
+                    ),
+                ),
+                _ => ok("gpu", detail),
             }
         }
         Err(error) => {
