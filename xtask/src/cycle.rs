@@ -8,7 +8,7 @@ use repro_core::Environment;
 use repro_generator::overrides::{Overrides, TEMPLATE};
 use repro_generator::plan::{Plan, Source, SourceKind};
 use repro_generator::receipt::{Base, EvidenceSeen, Receipt};
-use repro_generator::repair::{self, Action, End, Outcome, State};
+use repro_generator::repair::{self, Action, Attempt, End, Outcome, State};
 use repro_generator::verdict::{Level, Verdict};
 use repro_generator::{documents, planner, render};
 use repro_inspect::Facts;
@@ -316,7 +316,7 @@ impl Cycle<'_> {
             (state, action) = repair::next(state, outcome, repro_knowledge::base());
             if state.attempts.len() > attempts {
                 self.attempt = state.attempts.len() + 1;
-                say_attempt(&state);
+                state.attempts.last().inspect(|attempt| say_attempt(attempt));
             }
         }
     }
@@ -663,8 +663,8 @@ fn round(seconds: f64) -> f64 {
     (seconds * 10.0).round() / 10.0
 }
 
-fn say_attempt(state: &State) {
-    let Some(attempt) = state.attempts.last() else { return };
+/// Shows how an attempt ended and what is done about it.
+pub fn say_attempt(attempt: &Attempt) {
     if attempt.ok {
         report::status("Attempt", format!("{} ended well", attempt.n));
         return;

@@ -19,7 +19,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -562,6 +562,14 @@ pub(crate) fn watch(
     }
 }
 
+/// Is the engine called through sudo?
+static THROUGH_SUDO: AtomicBool = AtomicBool::new(false);
+
+/// From now on the engine is called through sudo, which asks for a password where it wants one.
+pub fn through_sudo() {
+    THROUGH_SUDO.store(true, Ordering::Relaxed);
+}
+
 /// One call of a program, with messages in English whatever the user's language.
 ///
 /// A `Path` names a file, a string a program to be looked up on PATH.
@@ -569,8 +577,16 @@ fn expression(
     program: impl duct::IntoExecutablePath,
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> duct::Expression {
-    duct::cmd(program, arguments)
-        .env("LC_ALL", "C.UTF-8")
+    let arguments = arguments.into_iter().map(Into::into);
+    let call = if THROUGH_SUDO.load(Ordering::Relaxed) {
+        // sudo drops the variables that it is not told to keep.
+        let kept = "LC_ALL,DOCKER_CLI_HINTS,BUILDKIT_PROGRESS,NO_COLOR,DOCKER_BUILDKIT,DOCKER_HOST";
+        let words = [OsString::from(format!("--preserve-env={kept}")), program.to_executable()];
+        duct::cmd("sudo", words.into_iter().chain(arguments).collect::<Vec<_>>())
+    } else {
+        duct::cmd(program, arguments)
+    };
+    call.env("LC_ALL", "C.UTF-8")
         .env("DOCKER_CLI_HINTS", "false")
         .env("BUILDKIT_PROGRESS", "plain")
         .env("NO_COLOR", "1")

@@ -464,6 +464,24 @@ fn local<const N: usize>(
     run(&base(&before, &all).on_local_files())
 }
 
+/// The tag of the commit that is checked out in `folder`, else the commit's short name; `None` where git does not say.
+pub fn described(folder: &Path) -> Option<String> {
+    let said = |arguments: &[&str]| in_folder(folder, arguments);
+    said(&["describe", "--tags", "--exact-match"]).or_else(|| said(&["rev-parse", "--short", "HEAD"]))
+}
+
+/// The commit that is checked out in `folder`; `None` where git does not say.
+pub fn commit_of(folder: &Path) -> Option<String> {
+    in_folder(folder, &["rev-parse", "HEAD"])
+}
+
+fn in_folder(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let before = [OsStr::new("-C"), folder.as_os_str()];
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    let said = run(&base(&before, &arguments).on_local_files()).ok()?;
+    Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+}
+
 fn remote(git_dir: Option<&Path>, arguments: &[String], limit: Duration) -> Result<String, GitError> {
     let ssh = std::env::var("GIT_SSH_COMMAND").unwrap_or_else(|_| "ssh".to_owned());
     let before: Vec<&OsStr> = git_dir.map_or(Vec::new(), |dir| vec![OsStr::new("--git-dir"), dir.as_os_str()]);

@@ -45,6 +45,8 @@ enum Command {
     Plan(commands::plan::Args),
     /// Rebuild and rerun every stored repository
     VerifyAll(commands::verify_all::Args),
+    /// Build a Dockerfile that is already there, and mend what fails
+    Build(commands::build::Args),
     /// Say what a failing log means and what mends it
     Diagnose(commands::diagnose::Args),
     /// Check every note of the knowledge base
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Repro(args) => commands::repro::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::VerifyAll(args) => commands::verify_all::run(&args),
+        Command::Build(args) => commands::build::run(&args),
         Command::Diagnose(args) => commands::diagnose::run(&args),
         Command::LintNotes(args) => commands::lint_notes::run(&args),
         Command::Notes(args) => commands::notes::run(&args),

@@ -156,6 +156,17 @@ impl Tables {
         Some((release.torchvision.as_deref(), release.torchaudio.as_deref()))
     }
 
+    /// The torch that this version of a companion (`torchvision`, `torchaudio`) was built for; `None` where that is not
+    /// known.
+    pub fn torch_release_of(&self, companion: &str, version: &str) -> Option<&str> {
+        let version = version.split('+').next().unwrap_or(version);
+        let found = self.torch.iter().find(|row| {
+            let known = if companion == "torchvision" { &row.torchvision } else { &row.torchaudio };
+            known.as_deref() == Some(version)
+        });
+        found.map(|row| row.torch.as_str())
+    }
+
     /// The newest torch with a wheel for this Python that is not newer than `limit`, where one is given.
     pub fn newest_torch_for(&self, python: &str, limit: Option<&str>) -> Option<&TorchRelease> {
         let limit: Option<Version> = limit.and_then(|limit| limit.parse().ok());

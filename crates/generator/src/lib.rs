@@ -2,6 +2,7 @@
 
 pub mod documents;
 pub mod edit;
+pub mod existing;
 pub mod names;
 pub mod overrides;
 pub mod plan;

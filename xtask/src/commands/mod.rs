@@ -2,6 +2,7 @@
 
 pub mod bases;
 pub mod bench;
+pub mod build;
 pub mod ci;
 pub mod completions;
 pub mod demo;

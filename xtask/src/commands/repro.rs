@@ -111,7 +111,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(exit_code(&ended.end))
 }
 
-fn pair(argument: &str) -> anyhow::Result<(String, String)> {
+/// Key and value of `--build-arg`.
+pub fn pair(argument: &str) -> anyhow::Result<(String, String)> {
     argument.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| {
         input(format!("`--build-arg {argument}` is not KEY=VALUE\nhint: write it as `--build-arg KEY=VALUE`"))
     })

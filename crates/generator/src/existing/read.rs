@@ -1,0 +1,219 @@
+//! What a Dockerfile says that it installs. In: its text and the requirement files of its context; out: places and names.
+
+use std::collections::BTreeMap;
+
+use repro_core::{Context, KnowledgeBase};
+use repro_dockerfile::{Dockerfile, Keyword, Span};
+
+use super::Existing;
+use crate::edit::python_of_image;
+use crate::names;
+
+/// Options of `pip install` that are followed by a value.
+const WITH_VALUE: [&str; 22] = [
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "-t",
+    "--target",
+    "--prefix",
+    "--root",
+    "--platform",
+    "--python-version",
+    "--progress-bar",
+    "--timeout",
+    "--default-timeout",
+    "--retries",
+    "--cache-dir",
+    "--trusted-host",
+    "--proxy",
+    "--cert",
+    "--config-settings",
+    "--no-binary",
+    "--only-binary",
+];
+
+/// One `pip install` of a Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Install {
+    /// Number of its instruction.
+    pub instruction: usize,
+    /// The words that start it: `python3 -m pip`.
+    pub program: Vec<String>,
+    /// The requirements that it names.
+    pub requirements: Vec<Installed>,
+    /// The requirement files that it names, as written.
+    pub files: Vec<String>,
+    /// Where an option can be put.
+    pub options: Span,
+    /// Words of an exec form are JSON: they are not changed.
+    pub is_shell: bool,
+}
+
+/// A requirement where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Normalised.
+    pub name: String,
+    /// As written, without quotes.
+    pub spec: String,
+    pub span: Span,
+}
+
+/// Every `pip install` of the file, in order.
+pub fn installs(file: &Dockerfile) -> Vec<Install> {
+    let mut found = Vec::new();
+    for instruction in file.instructions().into_iter().filter(|instruction| instruction.keyword() == Keyword::Run) {
+        let is_shell = instruction.exec().is_none();
+        for command in instruction.commands() {
+            let Some(words) = command.pip_install() else { continue };
+            let all = command.unwrapped();
+            let Some(install) = all.len().checked_sub(words.len() + 1).and_then(|at| all.get(at)) else { continue };
+            let program = all.iter().take(all.len() - words.len() - 1).map(|word| word.text.clone()).collect();
+            let mut one = Install {
+                instruction: instruction.index(),
+                program,
+                requirements: Vec::new(),
+                files: Vec::new(),
+                options: install.span,
+                is_shell,
+            };
+            let mut words = words.iter();
+            while let Some(word) = words.next() {
+                let text = word.text.as_str();
+                if matches!(text, "-r" | "--requirement") {
+                    one.files.extend(words.next().map(|file| file.text.clone()));
+                } else if let Some(path) = text.strip_prefix("--requirement=") {
+                    one.files.push(path.to_owned());
+                } else if WITH_VALUE.contains(&text) || matches!(text, "-c" | "--constraint" | "-e" | "--editable") {
+                    words.next();
+                } else if !text.starts_with('-')
+                    && let Some(name) = names::requirement_name(text)
+                    && !text.starts_with('.')
+                    && !text.contains('/')
+                    && !text.contains('$')
+                {
+                    one.requirements.push(Installed { name, spec: text.to_owned(), span: word.span });
+                }
+            }
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// The requirement files that the file installs from, as it writes them.
+pub fn requirement_files(file: &Dockerfile) -> Vec<String> {
+    let mut files: Vec<String> = installs(file).into_iter().flat_map(|install| install.files).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// Name and specifier of each requirement: of the Dockerfile's own words first, then of the files.
+pub fn declared(project: &Existing) -> Vec<(String, String)> {
+    let file = Dockerfile::parse(&project.dockerfile);
+    let words = installs(&file).into_iter().flat_map(|install| install.requirements);
+    let mut found: Vec<(String, String)> = words.map(|one| (one.name, one.spec)).collect();
+    for text in project.files.values() {
+        found.extend(text.lines().filter_map(requirement_of_line));
+    }
+    found
+}
+
+/// The distributions that the final image is said to have, for a smoke test: what is installed for other systems only is
+/// left out.
+pub fn distributions(project: &Existing) -> Vec<String> {
+    let mut names: Vec<String> = declared(project)
+        .into_iter()
+        .filter(|(_, spec)| !spec.contains(';'))
+        .map(|(name, _)| name)
+        // Builders are no part of the program.
+        .filter(|name| !matches!(name.as_str(), "pip" | "setuptools" | "wheel" | "uv"))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The requirement of a line of a requirement file; `None` for options, comments and places.
+pub(super) fn requirement_of_line(line: &str) -> Option<(String, String)> {
+    let line = line.split(" #").next().unwrap_or(line).trim();
+    if line.is_empty() || line.starts_with(['#', '-', '.']) {
+        return None;
+    }
+    let spec = line.split(" --").next().unwrap_or(line).trim_end_matches('\\').trim();
+    Some((names::requirement_name(spec)?, spec.to_owned()))
+}
+
+/// The image that the last stage is built on in the end, variables filled in.
+pub fn root_image(file: &Dockerfile, build_args: &BTreeMap<String, String>) -> Option<String> {
+    let stages = file.stages_with(build_args);
+    let mut stage = stages.last()?;
+    while let Some(base) = stage.base.and_then(|base| stages.get(base)) {
+        stage = base;
+    }
+    Some(stage.image.text.clone())
+}
+
+/// What the knowledge base is asked with.
+pub fn context(project: &Existing, build_args: &BTreeMap<String, String>, knowledge: &KnowledgeBase) -> Context {
+    let image = root_image(&Dockerfile::parse(&project.dockerfile), build_args).unwrap_or_default();
+    let known = knowledge.image(&image);
+    let mut distributions: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for (name, spec) in declared(project) {
+        let version = names::parse(&spec).and_then(|requirement| match requirement.version_or_url {
+            Some(pep508_rs::VersionOrUrl::VersionSpecifier(range)) if !range.is_empty() => Some(range.to_string()),
+            _ => None,
+        });
+        let entry = distributions.entry(name).or_default();
+        *entry = entry.take().or(version);
+    }
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Context {
+        distributions: Some(distributions),
+        python: known.as_ref().and_then(|image| text(&image.python)).or_else(|| python_of_image(&image)),
+        distribution: known.as_ref().and_then(|image| text(&image.distribution)),
+        release: known.as_ref().and_then(|image| text(&image.release)),
+        base_image: text(&image),
+        ..Context::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_installed_is_found_with_its_place() {
+        let text = "FROM python:3.11-slim AS base\nFROM base\nRUN apt-get update && python3 -m pip install --no-cache-dir \\\n  \
+                    -i https://e.org 'numpy<2' torch -r /app/requirements.txt && pip install .\nRUN [\"pip\", \"install\", \"x\"]\n";
+        let file = Dockerfile::parse(text);
+        let found = installs(&file);
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].program, ["python3", "-m", "pip"]);
+        let names: Vec<&str> = found[0].requirements.iter().map(|one| one.spec.as_str()).collect();
+        assert_eq!(
+            (names.as_slice(), found[0].files.as_slice()),
+            (["numpy<2", "torch"].as_slice(), ["/app/requirements.txt".to_owned()].as_slice())
+        );
+        assert_eq!(file.slice(found[0].requirements[0].span), "'numpy<2'");
+        assert_eq!((found[0].is_shell, found[2].is_shell), (true, false));
+        assert_eq!(root_image(&file, &BTreeMap::new()).as_deref(), Some("python:3.11-slim"));
+    }
+
+    #[test]
+    fn lines_of_requirement_files_are_read_without_options_and_comments() {
+        for (line, expected) in [
+            ("numpy==1.2  # why", Some("numpy==1.2")),
+            ("torch --hash=sha256:x", Some("torch")),
+            ("-r other.txt", None),
+            ("# numpy", None),
+            ("git+https://e.org/x", None),
+        ] {
+            assert_eq!(requirement_of_line(line).map(|(_, spec)| spec).as_deref(), expected, "{line}");
+        }
+    }
+}
