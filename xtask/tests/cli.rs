@@ -31,9 +31,21 @@ const DEMO: &str = "import numpy\nif __name__ == '__main__':\n    print(numpy.on
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in
-        ["repro", "plan", "verify-all", "diagnose", "doctor", "bases", "demo", "ci", "bench", "nightly", "completions"]
-    {
+    for command in [
+        "repro",
+        "plan",
+        "build",
+        "tables",
+        "verify-all",
+        "diagnose",
+        "doctor",
+        "bases",
+        "demo",
+        "ci",
+        "bench",
+        "nightly",
+        "completions",
+    ] {
         xtask().args([command, "--help"]).assert().success().stdout(predicate::str::contains("Example"));
     }
 }
@@ -291,6 +303,29 @@ fn without_an_engine_nothing_is_timed_and_no_nightly_result_is_written() {
     run(&["nightly"], 3, "hint: ");
     run(&["nightly", "--shard", "3/2"], 2, "is not I/N");
     assert!(!project.path().join(".github").exists(), "no result without a run");
+}
+
+#[test]
+fn build_says_what_is_wrong_with_what_it_is_given() {
+    let files =
+        folder(&[("a/README", ""), ("b/Dockerfile", "RUN x\n"), ("c/Dockerfile", "FROM python:3.11-slim-bookworm\n")]);
+    std::fs::create_dir(files.path().join("d")).expect("a folder");
+    std::fs::write(files.path().join("d/Dockerfile"), [0xff, 0xfe, 0x00]).expect("a file");
+    for (folder, code, said) in [
+        ("a", 2, "has no Dockerfile"),
+        ("b", 2, "has no FROM"),
+        ("d", 2, "no text in UTF-8"),
+        ("e", 2, "hint: "),
+        ("c", 3, "hint: "),
+    ] {
+        let mut command = xtask();
+        command
+            .current_dir(files.path())
+            .args(["build", folder])
+            .assert()
+            .code(code)
+            .stderr(predicate::str::contains(said));
+    }
 }
 
 /// A project with one note of its own.

@@ -201,19 +201,15 @@ fn read(places: &Places) -> anyhow::Result<Existing> {
         )));
     }
     let mut found = BTreeMap::new();
-    for named in existing::requirement_files(&file) {
-        // The path is one in the image; the file is the one in the context whose path is its end.
-        let mut rest = named.trim_start_matches("./").trim_start_matches('/');
-        loop {
-            let path = places.context.join(rest);
+    for candidates in existing::requirement_files(&file) {
+        let there = candidates.into_iter().find(|relative| {
+            let path = places.context.join(relative);
             // A link may lead out of the context, where the builder does not look either.
-            let is_inside = fs_err::canonicalize(&path).is_ok_and(|path| path.starts_with(&places.context));
-            if is_inside && path.is_file() {
-                found.insert(rest.to_owned(), text(&path)?);
-                break;
-            }
-            let Some((_, end)) = rest.split_once('/') else { break };
-            rest = end;
+            path.is_file() && fs_err::canonicalize(&path).is_ok_and(|path| path.starts_with(&places.context))
+        });
+        if let Some(relative) = there {
+            let text = text(&places.context.join(&relative))?;
+            found.insert(relative, text);
         }
     }
     Ok(Existing { dockerfile, files: found, ..Existing::default() })

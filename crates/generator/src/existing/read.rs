@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use repro_core::{Context, KnowledgeBase};
-use repro_dockerfile::{Dockerfile, Keyword, Span};
+use repro_dockerfile::{Dockerfile, Instruction, Keyword, Span};
 
 use super::Existing;
 use crate::edit::python_of_image;
@@ -104,12 +104,80 @@ pub fn installs(file: &Dockerfile) -> Vec<Install> {
     found
 }
 
-/// The requirement files that the file installs from, as it writes them.
-pub fn requirement_files(file: &Dockerfile) -> Vec<String> {
-    let mut files: Vec<String> = installs(file).into_iter().flat_map(|install| install.files).collect();
-    files.sort();
-    files.dedup();
+/// The requirement files that the file installs from: for each the paths in the build context where it may lie, the
+/// likeliest first.
+pub fn requirement_files(file: &Dockerfile) -> Vec<Vec<String>> {
+    let instructions = file.instructions();
+    let mut files = Vec::new();
+    for install in installs(file) {
+        let before = instructions.get(..install.instruction).unwrap_or_default();
+        for named in &install.files {
+            let mut candidates = copied(before, named);
+            // The file's place in the image often ends as that in the context does.
+            let mut rest = named.trim_start_matches("./").trim_start_matches('/');
+            candidates.push(rest.to_owned());
+            while let Some((_, end)) = rest.split_once('/') {
+                candidates.push(end.to_owned());
+                rest = end;
+            }
+            if !files.contains(&candidates) {
+                files.push(candidates);
+            }
+        }
+    }
     files
+}
+
+/// Where a file of the image comes from in the context, as the COPY and ADD instructions before its use say; the last one
+/// that could have brought it first.
+fn copied(before: &[Instruction<'_>], named: &str) -> Vec<String> {
+    let mut workdir = "/".to_owned();
+    let mut found = Vec::new();
+    let mut copies: Vec<(Vec<String>, String)> = Vec::new();
+    for instruction in before {
+        match instruction.keyword() {
+            Keyword::From => "/".clone_into(&mut workdir),
+            Keyword::Workdir => workdir = joined(&workdir, instruction.arguments().trim().trim_matches('"')),
+            Keyword::Copy | Keyword::Add if instruction.flag("from").is_none() => {
+                let Some((copy, Some(destination))) = instruction.copy().map(|copy| (copy.sources, copy.destination))
+                else {
+                    continue;
+                };
+                let sources: Vec<String> = copy.iter().map(|word| word.text.clone()).collect();
+                copies.push((sources, joined(&workdir, &destination.text)));
+            }
+            _ => {}
+        }
+    }
+    let wanted = joined(&workdir, named);
+    for (sources, folder) in copies.iter().rev() {
+        let folder = folder.trim_end_matches('/');
+        for source in sources {
+            let source = source.trim_start_matches("./").trim_start_matches('/').trim_end_matches(['/', '.']);
+            let base = source.rsplit('/').next().unwrap_or(source);
+            if wanted == *folder || wanted == format!("{folder}/{base}") {
+                // A file, copied as it is called or under another name; or one that a pattern means.
+                found.push(source.to_owned());
+            }
+            // What lies in a folder lands below the destination.
+            if let Some(rest) = wanted.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+                found.push(if source.is_empty() { rest.to_owned() } else { format!("{source}/{rest}") });
+                if base.contains(['*', '?']) {
+                    found.push(
+                        source.strip_suffix(base).map_or_else(|| rest.to_owned(), |folder| format!("{folder}{rest}")),
+                    );
+                }
+            }
+        }
+    }
+    found
+}
+
+/// An absolute path without `.` and empty parts.
+fn joined(folder: &str, path: &str) -> String {
+    let whole = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
+    let parts: Vec<&str> = whole.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    format!("/{}", parts.join("/"))
 }
 
 /// Name and specifier of each requirement: of the Dockerfile's own words first, then of the files.
@@ -202,6 +270,22 @@ mod tests {
         assert_eq!(file.slice(found[0].requirements[0].span), "'numpy<2'");
         assert_eq!((found[0].is_shell, found[2].is_shell), (true, false));
         assert_eq!(root_image(&file, &BTreeMap::new()).as_deref(), Some("python:3.11-slim"));
+    }
+
+    #[test]
+    fn a_requirement_file_is_looked_for_where_it_was_copied_from() {
+        for (copy, named, expected) in [
+            ("COPY req/base.txt ./r/base.txt", "r/base.txt", "req/base.txt"),
+            ("COPY req/base.txt /opt/", "/opt/base.txt", "req/base.txt"),
+            ("COPY . .", "requirements.txt", "requirements.txt"),
+            ("COPY docker /srv/app", "base.txt", "docker/base.txt"),
+            ("COPY req/*.txt .", "cpu.txt", "req/cpu.txt"),
+            ("COPY --from=x a.txt .", "a.txt", "a.txt"),
+        ] {
+            let file = Dockerfile::parse(&format!("FROM a\nWORKDIR /srv/app\n{copy}\nRUN pip install -r {named}\n"));
+            let files = requirement_files(&file);
+            assert!(files[0].iter().take(2).any(|path| path == expected), "{copy}: {files:?}");
+        }
     }
 
     #[test]
