@@ -1,13 +1,13 @@
 //! Notes proved in containers: the failing line of every `toml proof` block shows its pitfall, and the cure ends it.
 //!
 //! In: the notes of the checkout. Out: a row for each proof, and the day of the run in the notes whose proof held. What is
-//! prepared for several proofs is one image layer; what held with the same image and lines in the last days is not run
+//! prepared for several proofs is one image, which goes away after the last of them; what held with the same image and lines in the last days is not run
 //! again, so that all of it is seen once in a while: indexes change, and knowledge rots.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::commands::verify_all::cell;
-use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest, silence};
+use crate::engine::{Engine, RunRequest, silence};
 use crate::failure::could_not_tell;
 use crate::project::Project;
 use crate::{bases, files, interrupt, lock, report};
@@ -110,6 +110,7 @@ pub fn verify(engine: &Engine, base: &KnowledgeBase, project: &Project, options:
     for image in waiting.iter().map(|(case, ..)| case.image.clone()).collect::<std::collections::BTreeSet<_>>() {
         bases::ensure(engine, &image, project)?;
     }
+    let images = Images::new(engine, waiting.iter().map(|(case, _)| case));
     let queue = Mutex::new(waiting.into_iter());
     let rows = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -122,9 +123,10 @@ pub fn verify(engine: &Engine, base: &KnowledgeBase, project: &Project, options:
                         break;
                     }
                     let start = Instant::now();
-                    let prover = Prover { engine, base, project, fresh: options.fresh };
+                    let prover = Prover { engine, base, project, images: &images, fresh: options.fresh };
                     let (end, held) =
                         prover.prove(&case).unwrap_or_else(|error| (End::CouldNotTell(format!("{error:#}")), None));
+                    images.done(&case);
                     if interrupt::requested() {
                         // It was stopped: what it seemed to show is not known.
                         break;
@@ -162,7 +164,79 @@ struct Prover<'a> {
     engine: &'a Engine,
     base: &'a KnowledgeBase,
     project: &'a Project,
+    images: &'a Images<'a>,
     fresh: bool,
+}
+
+/// Fills apt's lists.
+const LISTS: &str = "apt-get -qq update";
+/// What every line of a proof runs with.
+const VARIABLES: [(&str, &str); 4] = [
+    ("PIP_ROOT_USER_ACTION", "ignore"),
+    ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+    ("PIP_NO_CACHE_DIR", "1"),
+    ("DEBIAN_FRONTEND", "noninteractive"),
+];
+
+fn tag_of(image: &str, setup: &str) -> String {
+    format!("repro-proof:{}", &lock::hex(&Sha256::digest(format!("{image}\n{setup}")))[..16])
+}
+
+/// An image that several proofs wait for: nothing yet, its name, or why it cannot be made.
+type Made = Arc<Mutex<Option<Result<String, String>>>>;
+
+/// The images that are prepared, each for as long as a proof needs it.
+struct Images<'a> {
+    engine: &'a Engine,
+    made: Mutex<BTreeMap<String, Made>>,
+    /// How many proofs still need each.
+    waiting: Mutex<BTreeMap<String, usize>>,
+}
+
+impl<'a> Images<'a> {
+    fn new<'c>(engine: &'a Engine, cases: impl Iterator<Item = &'c Case>) -> Self {
+        let mut waiting = BTreeMap::new();
+        for case in cases {
+            *waiting.entry(tag_of(&case.image, &case.setup)).or_default() += 1;
+        }
+        Self { engine, made: Mutex::default(), waiting: Mutex::new(waiting) }
+    }
+
+    fn of(&self, tag: &str) -> Made {
+        let mut made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(made.entry(tag.to_owned()).or_default())
+    }
+
+    /// One proof less needs what it was prepared with; what none needs goes away.
+    fn done(&self, case: &Case) {
+        let tag = tag_of(&case.image, &case.setup);
+        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let left = waiting.entry(tag.clone()).or_default();
+        *left = left.saturating_sub(1);
+        if *left == 0 && !case.setup.is_empty() {
+            self.remove(&tag);
+        }
+    }
+
+    fn remove(&self, tag: &str) {
+        let made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(tag);
+        let made = made.and_then(|made| made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        if let Some(Ok(tag)) = made {
+            // One that stays behind is told by the engine's own list of disk use, and takes nothing but room.
+            let _ = self.engine.remove_tag(&tag);
+        }
+    }
+}
+
+impl Drop for Images<'_> {
+    fn drop(&mut self) {
+        let made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tags: Vec<String> = made.keys().cloned().collect();
+        drop(made);
+        for tag in tags {
+            self.remove(&tag);
+        }
+    }
 }
 
 /// What a line did.
@@ -226,43 +300,47 @@ impl Prover<'_> {
         Ok((end, Some(held)))
     }
 
-    /// The image in which both lines run: the base with apt's lists and what `setup` says.
+    /// The image in which both lines run: the base with apt's lists and what `setup` has done there. Made once for all that
+    /// share it.
     fn prepare(&self, case: &Case, logs: &Path) -> anyhow::Result<Result<String, String>> {
-        self.engine.require_free(ROOM)?;
-        let folder = tempfile::Builder::new().prefix("repro-proof-").tempdir().context("no temporary folder")?;
-        let mut text = format!(
-            "FROM {}\nENV PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 DEBIAN_FRONTEND=noninteractive\nRUN apt-get update\n",
-            case.image
-        );
-        if !case.setup.is_empty() {
-            let words = serde_json::to_string(&["sh", "-c", &case.setup])?;
-            text.push_str(&format!("RUN {words}\n"));
+        let tag = tag_of(&case.image, &case.setup);
+        let made = self.images.of(&tag);
+        let mut made = made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(made) = made.as_ref() {
+            return Ok(made.clone());
         }
-        let tag = format!("repro-proof:{}", &lock::hex(&Sha256::digest(&text))[..16]);
-        let dockerfile = folder.path().join("Dockerfile");
-        fs_err::write(&dockerfile, &text)?;
-        let request = BuildRequest {
-            context: folder.path().to_owned(),
-            dockerfile,
-            tag: Some(tag.clone()),
-            timeout: Some(LIMIT),
-            ..BuildRequest::default()
-        };
+        self.engine.require_free(ROOM)?;
+        // One container rather than a build: no builder keeps a copy of every layer.
+        let from = if case.setup.is_empty() { case.image.clone() } else { self.lists(case, logs)? };
+        let line = if case.setup.is_empty() { LISTS } else { &case.setup };
         let log = logs.join("setup.log");
-        let outcome = self.engine.build(&request, &log, &mut |_| {})?;
-        Ok(match outcome.result {
-            BuildResult::Built { .. } => Ok(tag),
-            BuildResult::Failed(failure) if failure.kind.is_verdict() => {
-                Err(format!("`setup` failed; see {}", log.display()))
-            }
-            BuildResult::Failed(failure) => {
-                return Err(could_not_tell(format!(
-                    "`setup` could not be finished ({:?}); see {}",
-                    failure.kind,
-                    log.display()
-                )));
-            }
-        })
+        let request = RunRequest {
+            image: from,
+            name: "proof-setup".to_owned(),
+            command: Some(["sh", "-c", line].map(str::to_owned).to_vec()),
+            env: VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            user: Some("0".to_owned()),
+            workdir: Some("/".to_owned()),
+            timeout: Some(LIMIT),
+            keep_as: Some(tag.clone()),
+            ..RunRequest::default()
+        };
+        let outcome = self.engine.run(&request, &log, &mut |_| {})?;
+        let end = if outcome.exit_code == 0 {
+            Ok(tag)
+        } else if silence::is_at_the_end(String::from_utf8_lossy(&fs_err::read(&log)?).lines()) {
+            return Err(could_not_tell(format!("a server did not answer `setup`; see {}", log.display())));
+        } else {
+            Err(format!("`setup` failed; see {}", log.display()))
+        };
+        *made = Some(end.clone());
+        Ok(end)
+    }
+
+    /// The base with apt's lists, which every `setup` of that base starts from.
+    fn lists(&self, case: &Case, logs: &Path) -> anyhow::Result<String> {
+        let bare = Case { setup: String::new(), ..case.clone() };
+        self.prepare(&bare, &logs.join("lists"))?.map_err(could_not_tell)
     }
 
     fn run(&self, image: &str, line: &str, log: &Path) -> anyhow::Result<Seen> {
@@ -270,6 +348,7 @@ impl Prover<'_> {
             image: image.to_owned(),
             name: "proof".to_owned(),
             command: Some(["sh", "-c", line].map(str::to_owned).to_vec()),
+            env: VARIABLES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             user: Some("0".to_owned()),
             workdir: Some("/tmp".to_owned()),
             timeout: Some(LIMIT),

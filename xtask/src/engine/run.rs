@@ -30,6 +30,9 @@ const SIZES_LIMIT: usize = 40;
 /// How long creating, inspecting or removing a container may take: a busy disk is slow, a hung daemon is slower.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How long writing a container's files as an image may take.
+const KEEPING: Duration = Duration::from_mins(10);
+
 /// What to run.
 #[derive(Debug, Clone, Default)]
 pub struct RunRequest {
@@ -56,6 +59,8 @@ pub struct RunRequest {
     pub platform: Option<String>,
     /// Further flags of `docker run`, as they are.
     pub extra: Vec<String>,
+    /// Keep what a run that ended well has left as an image of this name.
+    pub keep_as: Option<String>,
     /// List the files that the run created or changed?
     pub list_changes: bool,
 }
@@ -171,6 +176,9 @@ impl Engine {
         let seconds = started.elapsed().as_secs_f64();
         let state = container.end(end, &last)?;
         let changed = if request.list_changes && end != End::Interrupted { container.changes() } else { Vec::new() };
+        if let Some(tag) = request.keep_as.as_ref().filter(|_| state.exit_code == 0 && end == End::Exited(Some(0))) {
+            container.keep(tag)?;
+        }
         container.remove();
         Ok(RunOutcome {
             exit_code: state.exit_code,
@@ -368,6 +376,14 @@ impl<'a> Container<'a> {
 
     fn ask(&self, arguments: &[&str]) -> Result<Said, EngineError> {
         process::ask(&expression(self.engine.program.as_path(), arguments), PATIENCE).map_err(EngineError::from_io)
+    }
+
+    /// Makes an image of what it holds.
+    fn keep(&self, tag: &str) -> Result<(), EngineError> {
+        let label = format!("LABEL {}={tag}", super::TAG_LABEL);
+        let call = expression(self.engine.program.as_path(), ["commit", "--change", &label, &self.name, tag]);
+        let said = process::ask(&call, KEEPING).map_err(EngineError::from_io)?;
+        if said.ok() { Ok(()) } else { Err(self.engine.trouble(&said, &format!("keep a container as `{tag}`"), None)) }
     }
 
     fn kill(&self) {
