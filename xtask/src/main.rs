@@ -63,6 +63,8 @@ enum Command {
     Ci(commands::ci::Args),
     /// Time a repeated `repro` beside the bare `docker build` and `docker run`
     Bench(commands::bench::Args),
+    /// Repair the set-ups of `xtask/broken`, and say how each ended
+    Broken(commands::broken::Args),
     /// Look up again what the tables of the knowledge base say
     Tables(commands::tables::Args),
     /// Everything that is too long for continuous integration
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Repro(args) => commands::repro::run(&args),
         Command::Plan(args) => commands::plan::run(&args),
         Command::VerifyAll(args) => commands::verify_all::run(&args),
+        Command::Broken(args) => commands::broken::run(&args),
         Command::Build(args) => commands::build::run(&args),
         Command::Diagnose(args) => commands::diagnose::run(&args),
         Command::LintNotes(args) => commands::lint_notes::run(&args),

@@ -2,6 +2,7 @@
 
 pub mod bases;
 pub mod bench;
+pub mod broken;
 pub mod build;
 pub mod ci;
 pub mod completions;

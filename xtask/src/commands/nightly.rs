@@ -15,7 +15,7 @@ use crate::{files, interrupt, report, setup};
 
 /// Everything that is too long for continuous integration.
 ///
-/// All tests with the long ones, every stored repository, the proofs of the notes, the benchmark. The result is added to
+/// All tests with the long ones, every stored repository, the proofs of the notes, the broken set-ups, the benchmark. The result is added to
 /// `.github/nightly/YYYY-MM-DD.md`; commit it.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -27,7 +27,7 @@ pub struct Args {
     /// Install and start what is missing
     #[arg(long)]
     setup: bool,
-    /// The I-th of N parts of the repositories and proofs
+    /// The I-th of N parts of the repositories, proofs and set-ups
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
     /// Put the dated result here instead
@@ -43,11 +43,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // As it was when it began: somebody may go on working meanwhile.
     let commit = commit(&project.root);
     let folder = project.root.join("target/repro/nightly");
-    let tables = ["repositories.md", "proofs.md", "benchmark.md"].map(|name| folder.join(name));
+    let tables = ["repositories.md", "proofs.md", "broken.md", "benchmark.md"].map(|name| folder.join(name));
     for table in &tables {
         let _ = fs_err::remove_file(table);
     }
-    let [repositories, proofs, benchmark] = tables.each_ref().map(|path| path.display().to_string());
+    let [repositories, proofs, broken, benchmark] = tables.each_ref().map(|path| path.display().to_string());
     let mut steps = Steps::keeping_output(&project);
     if part == 1 {
         let variables = [("REPRO_ENGINE_REQUIRED", "1"), ("REPRO_LONG", "1")];
@@ -59,6 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     verify.extend(["--junit", &junit]);
     steps.xtask("every repository", &verify);
     steps.xtask("proofs of the notes", &["lint-notes", "--verify", "--shard", &shard, "--summary", &proofs]);
+    steps.xtask("broken set-ups", &["broken", "--shard", &shard, "--summary", &broken]);
     if part == 1 {
         // Last, so that nothing else of ours is running or being cleaned up.
         steps.xtask("benchmark", &["bench", "--summary", &benchmark]);
@@ -70,10 +71,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             machine: machine(&engine),
             shard: (parts > 1).then_some(shard),
             steps: &steps.done,
-            tables: [("Repositories", &tables[0]), ("Proofs", &tables[1]), ("Benchmark", &tables[2])]
-                .into_iter()
-                .filter_map(|(name, path)| Some((name, fs_err::read_to_string(path).ok()?)))
-                .collect(),
+            tables: [
+                ("Repositories", &tables[0]),
+                ("Proofs", &tables[1]),
+                ("Broken set-ups", &tables[2]),
+                ("Benchmark", &tables[3]),
+            ]
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, fs_err::read_to_string(path).ok()?)))
+            .collect(),
         };
         let path = project.root.join(&args.results).join(format!("{}.md", begun.date()));
         let text = run.markdown();
