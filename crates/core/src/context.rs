@@ -100,6 +100,13 @@ impl Context {
         Some(range.contains(&version))
     }
 
+    /// The version of this distribution, where it is known exactly.
+    pub(crate) fn exact_version(&self, distribution: &str) -> Option<String> {
+        let version: Version =
+            self.distributions.as_ref()?.get(distribution)?.as_deref()?.trim_start_matches("==").trim().parse().ok()?;
+        Some(version.to_string())
+    }
+
     /// Is the version of any of these distributions in this range? `None` where none of them is known to be present.
     pub(crate) fn version_in(&self, range: Option<&VersionSpecifiers>, library: &[String]) -> Option<bool> {
         let Some(range) = range else { return Some(true) };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 use pep508_rs::{Requirement, VersionOrUrl};
+use repro_note::template::INSTALLED;
 use repro_note::{Edit, Fix, Strings, template};
 
 use crate::base::{KnowledgeBase, normalised};
@@ -30,7 +31,10 @@ pub(crate) fn edits(
 type Kind = fn(String) -> Edit;
 
 fn edits_of(base: &KnowledgeBase, fix: &Fix, context: &Context, captures: &Captures) -> Option<Vec<Edit>> {
-    let capture = |name: &str| captures.get(name).cloned();
+    let capture = |name: &str| match name.strip_prefix(INSTALLED) {
+        Some(distribution) => context.exact_version(distribution),
+        None => captures.get(name).cloned(),
+    };
     let table = |name: &str, value: &str| lookup(base, name, value, context, captures);
     let fill = |text: &String| template::fill(text, &capture, &table);
     let mut edits = Vec::new();

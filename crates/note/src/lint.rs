@@ -214,7 +214,7 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
         for template in templates(fix) {
             for part in template::parts(&template) {
                 let Part::Placeholder { capture, table } = part else { continue };
-                if !captures.contains(capture) {
+                if !captures.contains(capture) && !capture.starts_with(template::INSTALLED) {
                     let message = format!("`{{{capture}}}` is no named group of every pattern of `{id}`");
                     find("capture-unknown", place.clone(), message, "name the group in each pattern: `(?P<name>…)`");
                 }

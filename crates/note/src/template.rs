@@ -2,6 +2,9 @@
 //! looked up in a table of the knowledge base. In: a template and two functions; out: the filled-in text, or nothing
 //! where a value is missing or is not a plain word. Log text is foreign: it never reaches a shell line unchecked.
 
+/// `{installed_NAME}` is the version of a distribution where it is known exactly, rather than a group of the pattern.
+pub const INSTALLED: &str = "installed_";
+
 /// Tables a placeholder may ask. The names are part of the note format.
 pub const TABLES: [&str; 17] = [
     "cmake",
