@@ -268,7 +268,12 @@ struct Cycle<'a> {
 
 impl Cycle<'_> {
     fn run(&mut self, plan: Plan) -> anyhow::Result<Ended> {
-        let (mut state, mut action) = repair::start(plan, self.options.max_attempts, self.read.own_modules.clone());
+        let (mut state, mut action) = repair::start(
+            plan,
+            self.options.max_attempts,
+            self.read.own_modules.clone(),
+            bases::pythons(self.engine, self.project)?,
+        );
         loop {
             if interrupt::requested() {
                 anyhow::bail!(Failure::Interrupted);
@@ -343,6 +348,9 @@ impl Cycle<'_> {
         let seconds = start.elapsed().as_secs_f64();
         Ok(match resolved {
             lock::Resolved::Lock(lock) => Outcome::Locked { lock, seconds },
+            lock::Resolved::OtherPython { lock, release, pythons } => {
+                Outcome::OtherPython { lock, release, pythons, seconds }
+            }
             lock::Resolved::NoWheel(instead) => Outcome::NoWheel { instead, seconds },
             lock::Resolved::Refused { log } => Outcome::Failed { log, seconds },
         })

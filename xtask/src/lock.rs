@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use repro_core::Environment;
 use repro_generator::plan::{Lock, Plan};
 use repro_generator::resolve::{self, FOLDER, Input, UV_VERSION};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunRequest, silence};
@@ -19,6 +20,12 @@ pub enum Resolved {
     Lock(Lock),
     /// Pinned releases without a wheel for the base's Python, with the version to take instead.
     NoWheel(Vec<(String, String)>),
+    /// A lock, in which this release has wheels for these Pythons only.
+    OtherPython {
+        lock: Lock,
+        release: String,
+        pythons: Vec<String>,
+    },
     Refused {
         log: String,
     },
@@ -47,10 +54,13 @@ pub fn lock(
     if let Ok(text) = fs_err::read_to_string(&cached)
         && let Ok((resolved, builders, index)) = serde_json::from_str::<(String, String, Option<String>)>(&text)
     {
-        return Ok(Resolved::Lock(resolve::lock(plan, &resolved, &builders, index.as_deref(), verified)));
+        let lock = resolve::lock(plan, &resolved, &builders, index.as_deref(), verified);
+        return fitting(engine, plan, environment, lock, cache);
     }
     let resolver = resolver(engine, environment, cache)?;
-    let instead = instead(engine, plan, &resolver, &image, cache)?;
+    let unfit = unfit(engine, &resolve::exact_pins(plan), &resolver, &image, cache)?;
+    let instead: Vec<(String, String)> =
+        unfit.into_iter().filter_map(|(name, help)| Some((name, help.instead?))).collect();
     if !instead.is_empty() {
         return Ok(Resolved::NoWheel(instead));
     }
@@ -109,29 +119,61 @@ pub fn lock(
     let has_torch = resolved.lines().any(|line| line.starts_with("torch=="));
     let index = if has_torch && !plan.on_ngc() { torch_index(engine, &resolver) } else { None };
     files::write_atomically(&cached, serde_json::to_string(&(&resolved, &builders, &index))?.as_bytes())?;
-    Ok(Resolved::Lock(resolve::lock(plan, &resolved, &builders, index.as_deref(), verified)))
+    let lock = resolve::lock(plan, &resolved, &builders, index.as_deref(), verified);
+    fitting(engine, plan, environment, lock, cache)
 }
 
-/// What to take instead of pins that have no wheel for the Python of the base. Where the index does not say, nothing: the
-/// resolve will.
-fn instead(
+/// A limit that a repair has set can lead to a release from before the base's Python.
+fn fitting(
     engine: &Engine,
     plan: &Plan,
+    environment: &Environment,
+    lock: Lock,
+    cache: &Path,
+) -> anyhow::Result<Resolved> {
+    let pins = resolve::limited_pins(plan, &lock);
+    if pins.is_empty() {
+        return Ok(Resolved::Lock(lock));
+    }
+    let resolver = resolver(engine, environment, cache)?;
+    let image = environment.image_id.clone().unwrap_or_else(|| environment.image.clone());
+    let unfit = unfit(engine, &pins, &resolver, &image, cache)?;
+    let first = unfit.into_iter().find(|(_, help)| !help.pythons.is_empty());
+    Ok(match first {
+        Some((name, help)) => {
+            let version = pins.iter().find(|(pinned, _)| *pinned == name).map_or("", |(_, version)| version);
+            Resolved::OtherPython { lock, release: format!("{name} {version}"), pythons: help.pythons }
+        }
+        None => Resolved::Lock(lock),
+    })
+}
+
+/// What helps where a release has no wheel for an interpreter; `wheels.py` says what the parts are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Help {
+    instead: Option<String>,
+    pythons: Vec<String>,
+}
+
+/// The pins that have no wheel for the Python of the base, with what helps. Where the index does not say, nothing: the
+/// resolve, or the build, will.
+fn unfit(
+    engine: &Engine,
+    pins: &[(String, String)],
     resolver: &str,
     image: &str,
     cache: &Path,
-) -> anyhow::Result<Vec<(String, String)>> {
-    let pins = resolve::exact_pins(plan);
+) -> anyhow::Result<BTreeMap<String, Help>> {
     if pins.is_empty() {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
-    let key = hex(&Sha256::digest(format!("{image}\n{pins:?}")));
+    let key = hex(&Sha256::digest(format!("{WHEELS}{image}\n{pins:?}")));
     let cached = cache.join("lock").join(format!("{key}.wheels.json"));
     let known = fs_err::read_to_string(&cached).ok().and_then(|text| serde_json::from_str(&text).ok());
     if let Some(known) = known {
         return Ok(known);
     }
-    let Some(answer) = look_for_wheels(engine, resolver, &pins)? else { return Ok(Vec::new()) };
+    let Some(answer) = look_for_wheels(engine, resolver, pins)? else { return Ok(BTreeMap::new()) };
     files::write_atomically(&cached, serde_json::to_string(&answer)?.as_bytes())?;
     Ok(answer)
 }
@@ -141,7 +183,7 @@ fn look_for_wheels(
     engine: &Engine,
     image: &str,
     pins: &[(String, String)],
-) -> anyhow::Result<Option<Vec<(String, String)>>> {
+) -> anyhow::Result<Option<BTreeMap<String, Help>>> {
     let folder = tempfile::Builder::new().prefix("repro-wheels-").tempdir().context("no temporary folder")?;
     let input = serde_json::to_string(pins)?;
     for (name, text) in
@@ -158,9 +200,7 @@ fn look_for_wheels(
         timeout: Some(LIMIT),
         ..RunRequest::default()
     })?;
-    let answer: Option<BTreeMap<String, String>> =
-        said.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok());
-    Ok(answer.map(|answer| answer.into_iter().collect()))
+    Ok(said.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()))
 }
 
 /// The base with uv in it, built once per base.
@@ -241,7 +281,9 @@ mod tests {
         let pin = |name: &str, version: &str| (name.to_owned(), version.to_owned());
         // The first has wheels for older Pythons only, the second no wheel at all, the third one for any Python.
         let pins = [pin("numpy", "1.19.5"), pin("antlr4-python3-runtime", "4.9.3"), pin("six", "1.15.0")];
-        let answer = look_for_wheels(&engine, image, &pins).unwrap();
-        assert_eq!(answer, Some(vec![pin("numpy", "1.23.2")]));
+        let answer = look_for_wheels(&engine, image, &pins).unwrap().unwrap();
+        let pythons = ["3.6", "3.7", "3.8", "3.9"].map(str::to_owned).to_vec();
+        let help = Help { instead: Some("1.23.2".to_owned()), pythons };
+        assert_eq!(answer, BTreeMap::from([("numpy".to_owned(), help)]));
     }
 }

@@ -102,7 +102,11 @@ impl Replay {
                     self.made.insert(key, failure);
                 }
             }
-            Outcome::Ran { .. } | Outcome::Locked { .. } | Outcome::NoWheel { .. } | Outcome::Trouble(_) => {}
+            Outcome::Ran { .. }
+            | Outcome::Locked { .. }
+            | Outcome::NoWheel { .. }
+            | Outcome::OtherPython { .. }
+            | Outcome::Trouble(_) => {}
         }
     }
 

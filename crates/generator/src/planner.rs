@@ -209,7 +209,7 @@ fn constraint(facts: &Facts) -> String {
 }
 
 /// Does a minor version, in its newest patch release, satisfy a specifier set? Unreadable specifiers bind nobody.
-fn admits(specifier: &str, minor: &str) -> bool {
+pub(crate) fn admits(specifier: &str, minor: &str) -> bool {
     let Ok(specifiers) = VersionSpecifiers::from_str(specifier) else { return true };
     // `>=3.8.1`, `<3.12` and `==3.10.4` are all about patch releases that an image of that minor version may have.
     ["0", "1", "2", "4", "6", "8", "10", "12", "14", "16", "18", "20", "99"]

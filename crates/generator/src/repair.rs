@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::edit::{self, Applied, describe};
 use crate::names::requirement_name;
 use crate::plan::{Lock, Plan, Reason};
-use crate::planner::{about, context, promote};
+use crate::planner::{self, about, context, promote};
 use crate::resolve;
 use crate::verdict::Verdict;
 
@@ -51,6 +51,13 @@ pub enum Outcome {
     /// Pinned releases have no wheel for the interpreter of the base: `(name, version to take instead)`.
     NoWheel {
         instead: Vec<(String, String)>,
+        seconds: f64,
+    },
+    /// Resolved, with a release that has wheels for these Pythons only.
+    OtherPython {
+        lock: Lock,
+        release: String,
+        pythons: Vec<String>,
         seconds: f64,
     },
     Built {
@@ -116,6 +123,8 @@ pub struct State {
     seconds: f64,
     /// Modules that the repository itself holds: a missing one is a path problem, not a missing distribution.
     own_modules: BTreeSet<String>,
+    /// Pythons for which a base can be had; empty for all.
+    pythons: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +153,9 @@ impl Stage {
 }
 
 /// Begins with a plan. A plan that is already locked is built as it is.
-pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>) -> (State, Action) {
+///
+/// `own_modules`: top-level modules of the repository; `pythons`: those for which a base can be had, empty for all.
+pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>, pythons: Vec<String>) -> (State, Action) {
     let stage = if plan.lock.is_some() { Stage::Build } else { Stage::Lock };
     let seen = BTreeSet::from([fingerprint(&plan)]);
     let state = State {
@@ -156,6 +167,7 @@ pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>) -> 
         seen,
         seconds: 0.0,
         own_modules,
+        pythons,
     };
     let action = if stage == Stage::Lock { Action::Lock } else { Action::Build };
     (state, action)
@@ -191,6 +203,22 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             let why = "the resolver asked for other releases than the plan has".to_owned();
             (state, Action::Stop(End::CouldNotTell(why)))
         }
+        Outcome::OtherPython { lock, release, pythons, seconds } => {
+            let why = format!("{release} has no wheel for Python {}", state.plan.python.version);
+            let Some((plan, image)) = with_older_python(&state, &pythons, &why, knowledge) else {
+                return next(state, Outcome::Locked { lock, seconds }, knowledge);
+            };
+            state.seconds += seconds;
+            let old = Some(std::mem::replace(&mut state.plan, plan).base_image);
+            let fix = FixApplied { action: "base_image".to_owned(), reason: why, old, new: Some(image.clone()) };
+            state.fixes.push(fix);
+            // It belongs to the edits that made it necessary.
+            if let Some(attempt) = state.attempts.last_mut() {
+                attempt.edits.push(format!("base_image {image}"));
+            }
+            state.seen.insert(fingerprint(&state.plan));
+            (state, Action::Lock)
+        }
         Outcome::Built { seconds } => {
             state.seconds += seconds;
             if state.plan.main.is_none() {
@@ -218,6 +246,31 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
         }
         Outcome::Trouble(why) => (state, Action::Stop(End::CouldNotTell(why))),
     }
+}
+
+/// The plan on the newest older Python for which there are wheels, and its image.
+fn with_older_python(
+    state: &State,
+    pythons: &[String],
+    why: &str,
+    knowledge: &KnowledgeBase,
+) -> Option<(Plan, String)> {
+    let minor = |python: &str| -> Option<u32> { python.strip_prefix("3.")?.parse().ok() };
+    let current = minor(&state.plan.python.version)?;
+    let suite = state.plan.base_image.split_once("-slim-").map(|(_, suite)| suite);
+    let mut older: Vec<&String> = pythons
+        .iter()
+        .filter(|python| minor(python).is_some_and(|minor| minor < current))
+        .filter(|python| state.pythons.is_empty() || state.pythons.contains(python))
+        .filter(|python| planner::admits(&state.plan.python.constraint, python))
+        .collect();
+    older.sort_by_key(|python| minor(python));
+    older.into_iter().rev().find_map(|python| {
+        let image = knowledge.tables().slim_tag(python, suite)?;
+        let mut plan = state.plan.clone();
+        let applied = edit::apply(&mut plan, &Edit::BaseImage(image.clone()), &Reason::said(why), None);
+        (applied == Applied::Changed && !state.seen.contains(&fingerprint(&plan))).then_some((plan, image))
+    })
 }
 
 fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> (State, Action) {
@@ -538,7 +591,7 @@ mod tests {
     }
 
     fn begin() -> (State, Action) {
-        start(testing::plan(), 5, BTreeSet::new())
+        start(testing::plan(), 5, BTreeSet::new(), Vec::new())
     }
 
     /// Plays outcomes in order and gives the actions that they led to.
@@ -605,6 +658,24 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_no_wheel_of_this_python_satisfies_takes_an_older_python() {
+        let lock = || Lock { requirements: vec!["numbers==1.9".to_owned()], ..Lock::default() };
+        let other = |pythons: &[&str]| Outcome::OtherPython {
+            lock: lock(),
+            release: "numbers 1.9".to_owned(),
+            pythons: pythons.iter().map(|&python| python.to_owned()).collect(),
+            seconds: 1.0,
+        };
+        let knowledge = repro_knowledge::base();
+        let (state, action) = next(begin().0, other(&["3.8", "3.9", "3.12"]), knowledge);
+        assert_eq!((action, state.plan.base_image.as_str()), (Action::Lock, "python:3.9-slim-bookworm"));
+        assert!(state.fixes[0].reason.contains("numbers 1.9 has no wheel for Python 3.10"), "{:?}", state.fixes);
+        // Where none is older, what was resolved is tried.
+        let (state, action) = next(state, other(&["3.12"]), knowledge);
+        assert_eq!((action, state.plan.lock), (Action::Build, Some(lock())));
+    }
+
+    #[test]
     fn the_same_failure_twice_is_not_repaired_twice() {
         let log = "ImportError: libeye.so.1: cannot open shared object file";
         let (state, actions) = play(vec![locked(), built(), ran(false, log), built(), ran(false, log)]);
@@ -643,7 +714,7 @@ mod tests {
     #[test]
     fn the_loop_ends_after_as_many_attempts_as_were_allowed() {
         let knowledge = knowledge();
-        let (mut state, mut action) = start(testing::plan(), 2, BTreeSet::new());
+        let (mut state, mut action) = start(testing::plan(), 2, BTreeSet::new(), Vec::new());
         for _ in 0..10 {
             let outcome = match action {
                 Action::Lock => Outcome::Failed { log: "Because eye==1 has no wheel".to_owned(), seconds: 1.0 },

@@ -101,6 +101,15 @@ pub fn exact_pins(plan: &Plan) -> Vec<(String, String)> {
     pins
 }
 
+/// What the lock holds of distributions that a repair or a note has limited.
+pub fn limited_pins(plan: &Plan, lock: &Lock) -> Vec<(String, String)> {
+    let is_limited = |name: &str| plan.pip.constraints.iter().any(|limit| limit.name == name);
+    let pins = lock.requirements.iter().chain(&lock.torch);
+    pins.filter_map(|line| Some((requirement_name(line)?, exact_version(line)?.to_owned())))
+        .filter(|(name, _)| is_limited(name) && !(plan.on_ngc() && in_torch_family(name)))
+        .collect()
+}
+
 /// The version in `name==1.2`, `name[extra]==1.2 ; marker`; `None` for ranges and wildcards.
 fn exact_version(spec: &str) -> Option<&str> {
     let bare = spec.split(';').next()?.trim();

@@ -1,9 +1,9 @@
-"""Says which pinned releases have wheels, but none for the interpreter that runs this, and what to take instead.
+"""Says which pinned releases have wheels, but none for the interpreter that runs this, and what would help.
 
 Reads a JSON list of [name, version] from the file named by its argument; prints one JSON object as its last line: name ->
-version of the oldest later release that has a wheel for this interpreter. Left out: what has such a wheel, what has no
-wheel at all (it is built, for any Python), and what no later release helps. Runs inside a container, beside
-`fetch_sdist.py`.
+`instead`, the version of the oldest later release that has a wheel for this interpreter, or null; `pythons`, the Pythons that
+the pinned release has wheels for on Linux. Left out: what has such a wheel, and what has no wheel at all (it is built, for
+any Python). Runs inside a container, beside `fetch_sdist.py`.
 """
 
 import json
@@ -28,8 +28,8 @@ def wheels(files):
     return found
 
 
-def instead(files, pinned, supported):
-    """The release to take instead of a pinned one, or None where the pin can stay."""
+def unfit(files, pinned, supported):
+    """What would help, or None where the pin can stay."""
     from pip._vendor.packaging.version import Version
 
     pinned = Version(pinned)
@@ -39,7 +39,11 @@ def instead(files, pinned, supported):
     if not same or any(version in fits for version in same):
         return None
     later = sorted(version for version in fits if version > pinned and not version.is_prerelease)
-    return str(later[0]) if later else None
+    minors = {
+        int(tag.interpreter[3:]) for version in same for tags in found[version] for tag in tags
+        if "linux" in tag.platform and tag.interpreter.startswith("cp3") and tag.interpreter[3:].isdigit()
+    }
+    return {"instead": str(later[0]) if later else None, "pythons": ["3.%d" % minor for minor in sorted(minors)]}
 
 
 def main(path):
@@ -52,11 +56,11 @@ def main(path):
         pins = json.load(file)
     for name, version in pins:
         try:
-            other = instead(listing(session, indexes, name), version, supported)
+            help = unfit(listing(session, indexes, name), version, supported)
         except (Failure, ValueError):
             continue
-        if other is not None:
-            answer[name] = other
+        if help is not None:
+            answer[name] = help
     print(json.dumps(answer))
 
 
