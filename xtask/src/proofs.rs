@@ -107,8 +107,12 @@ pub fn verify(engine: &Engine, base: &KnowledgeBase, project: &Project, options:
     }
     // What is prepared alike comes one after the other: its layer is made once and can go away.
     waiting.sort_by(|a, b| (&a.0.image, &a.0.setup, &a.0.id).cmp(&(&b.0.image, &b.0.setup, &b.0.id)));
+    let mut missing: BTreeMap<String, String> = BTreeMap::new();
     for image in waiting.iter().map(|(case, ..)| case.image.clone()).collect::<std::collections::BTreeSet<_>>() {
-        bases::ensure(engine, &image, project)?;
+        // One that cannot be had takes away its own proofs only.
+        if let bases::Obtained::Nowhere(why) = bases::obtain(engine, &image, project)? {
+            missing.insert(image, why);
+        }
     }
     let images = Images::new(engine, waiting.iter().map(|(case, _)| case));
     let queue = Mutex::new(waiting.into_iter());
@@ -124,8 +128,11 @@ pub fn verify(engine: &Engine, base: &KnowledgeBase, project: &Project, options:
                     }
                     let start = Instant::now();
                     let prover = Prover { engine, base, project, images: &images, fresh: options.fresh };
-                    let (end, held) =
-                        prover.prove(&case).unwrap_or_else(|error| (End::CouldNotTell(format!("{error:#}")), None));
+                    let tried = match missing.get(&case.image) {
+                        Some(why) => Ok((End::CouldNotTell(why.clone()), None)),
+                        None => prover.prove(&case),
+                    };
+                    let (end, held) = tried.unwrap_or_else(|error| (End::CouldNotTell(format!("{error:#}")), None));
                     images.done(&case);
                     if interrupt::requested() {
                         // It was stopped: what it seemed to show is not known.

@@ -387,7 +387,7 @@ fn the_base_answers_by_package_version_image_and_log() {
     assert!(shown.first().is_some_and(|first| first.contains("opencv-python/libgl-missing")), "{shown:?}");
     assert!(held(&shown, "libglib2.0-0t64"), "{shown:?}");
     assert!(held(&ask(&["--import", "cv2", "opengl"]), "opencv-python/libgl-missing"));
-    assert!(held(&ask(&["--image", "python:3.13-slim-bookworm"]), "faiss-gpu/wheel-gone"));
+    assert!(held(&ask(&["--image", "python:3.13-slim-bookworm"]), "tensorflow/version-1-needs-old-python"));
     xtask().args(["notes", "query", "--package", "num py"]).assert().code(2).stderr(predicate::str::contains("hint: "));
 }
 

@@ -233,7 +233,8 @@ impl Seen<'_> {
             // A family whose table has no answer says nothing.
             let Some(fix) = fix else { continue };
             // Of a match over several lines the last one is decisive: what stands before leads up to it.
-            let line = window.line_of(whole.end().saturating_sub(1).max(whole.start()));
+            let end = whole.end().saturating_sub(1).max(whole.start());
+            let line = window.line_of(end);
             self.found.push(Ranked {
                 rank: pitfall.block.rank,
                 line,
@@ -242,7 +243,7 @@ impl Seen<'_> {
                     pitfall: full_id(note, pitfall),
                     cause: pitfall.cause.clone(),
                     line,
-                    excerpt: shortened(window.line(line)),
+                    excerpt: shortened(window.line_at(end)),
                     fixable: pitfall.block.fixable,
                     fix,
                     source: pitfall.sources.first().cloned(),

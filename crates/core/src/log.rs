@@ -29,12 +29,14 @@ impl Window {
         self.first + self.starts.partition_point(|start| *start <= offset) - 1
     }
 
-    /// The text of line `number` (from 1), trimmed.
-    pub(crate) fn line(&self, number: usize) -> &str {
-        let index = number.checked_sub(self.first);
-        let start = index.and_then(|index| self.starts.get(index)).copied();
-        let end = index.and_then(|index| self.starts.get(index + 1)).copied().unwrap_or(self.text.len());
-        start.and_then(|start| self.text.get(start..end)).unwrap_or_default().trim()
+    /// The line around the byte at `offset`, trimmed; of a raw line that was written over several times the state there.
+    pub(crate) fn line_at(&self, offset: usize) -> &str {
+        let bytes = self.text.as_bytes();
+        let before = bytes.get(..offset).unwrap_or_default();
+        let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let after = bytes.get(offset..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', after).map_or(bytes.len(), |at| offset + at);
+        self.text.get(start..end).unwrap_or_default().trim()
     }
 
     fn push(&mut self, line: &str, is_plain: bool) {
@@ -167,17 +169,27 @@ fn shorten(line: &[u8]) -> Vec<u8> {
 }
 
 fn clean_line(line: &str) -> Cow<'_, str> {
-    let line = match line.trim_end_matches('\r').rsplit_once('\r') {
-        // What a progress bar overwrote is gone; only the last state of the line counts.
-        Some((_, last)) if !last.trim().is_empty() => last,
-        _ => line.trim_end_matches('\r'),
-    };
+    let line = line.trim_end_matches('\r');
+    if line.contains('\r') {
+        // What a progress bar overwrote is gone; anything else that was written over counts.
+        let mut states: Vec<&str> = line.split('\r').filter(|state| !state.trim().is_empty()).collect();
+        let last = states.pop();
+        states.retain(|state| !is_progress(state));
+        states.extend(last);
+        let states: Vec<Cow<'_, str>> = states.into_iter().map(clean_line).collect();
+        return Cow::Owned(states.join("\n"));
+    }
     let line = if line.contains('\u{1b}') { Cow::Owned(strip_escapes(line)) } else { Cow::Borrowed(line) };
     let cut = line.len() - without_prefix(&line).len();
     match line {
         Cow::Borrowed(text) => Cow::Borrowed(text.get(cut..).unwrap_or(text)),
         Cow::Owned(text) => Cow::Owned(text.get(cut..).unwrap_or(&text).to_owned()),
     }
+}
+
+/// One state of a bar or of a counter.
+fn is_progress(state: &str) -> bool {
+    state.contains(['%', '━', '█', '▏', '#', '|']) || state.trim_end().ends_with("...")
 }
 
 /// Drops ANSI control sequences: `ESC [ … letter`, `ESC ] … BEL`, and single-character escapes.
@@ -264,6 +276,7 @@ mod tests {
     fn colours_progress_and_prefixes_are_dropped() {
         check("\u{1b}[31mERROR\u{1b}[0m: bad", "ERROR: bad");
         check(" 10%\r 50%\rTraceback\r", "Traceback");
+        check("error: x\r 50%\r 90%\r\r", "error: x\n 90%");
         check("#12 3.456   File \"x\"", "  File \"x\"");
         check("#0 21.48   RuntimeError: x", "  RuntimeError: x");
         check("0.950     The 'x'", "    The 'x'");
@@ -279,7 +292,7 @@ mod tests {
     fn windows(raw: &[u8], size: usize) -> Vec<(usize, String)> {
         let mut seen = Vec::new();
         let mut look = |window: &Window| {
-            assert_eq!(window.line(window.line_of(0)), window.text.lines().next().unwrap_or_default().trim());
+            assert_eq!(window.line_at(0), window.text.lines().next().unwrap_or_default().trim());
             seen.push((window.before, window.text.clone()));
         };
         let mut windows = Windows::new();
@@ -295,8 +308,8 @@ mod tests {
         let mut seen = Vec::new();
         let mut windows = Windows::new();
         let mut look = |window: &Window| {
-            seen.push((window.line_of(0), window.line_of(2), window.line_of(5), window.line(2).to_owned()));
-            assert_eq!((window.text.as_str(), window.line(4), window.line(9)), ("a\nbc\n\nd\n", "d", ""));
+            seen.push((window.line_of(0), window.line_of(2), window.line_of(5), window.line_at(3).to_owned()));
+            assert_eq!((window.text.as_str(), window.line_at(6), window.line_at(5)), ("a\nbc\n\nd\n", "d", ""));
         };
         windows.push(b"a\n#1 0.1 bc\n\nd", &mut look);
         windows.finish(&mut look);

@@ -23,7 +23,9 @@ pub struct Case {
     pub fixed: Option<String>,
     /// Why the cure cannot be shown in a container without a GPU.
     pub not_shown: Option<String>,
-    /// Has the pitfall patterns that must hit the output? Otherwise the exit code tells.
+    /// What the output of the failing line must hold; needed where the pitfall has no patterns that tell.
+    pub shows: Option<String>,
+    /// Has the pitfall patterns that must hit the output?
     pub has_patterns: bool,
 }
 
@@ -50,6 +52,7 @@ impl Case {
             failing: proof.failing.clone(),
             fixed: proof.fixed.clone(),
             not_shown: proof.not_shown.clone(),
+            shows: proof.shows.clone(),
             has_patterns: !pitfall.block.log.is_empty(),
         })
     }
@@ -73,6 +76,9 @@ impl Case {
     /// # Errors
     /// A sentence that says what was seen instead.
     pub fn shown(&self, base: &KnowledgeBase, output: &str, exit_code: i32) -> Result<Vec<Edit>, String> {
+        if let Some(words) = self.shows.as_ref().filter(|words| !output.contains(words.as_str())) {
+            return Err(format!("the output of the failing line (exit code {exit_code}) does not hold `{words}`"));
+        }
         if !self.has_patterns {
             if exit_code == 0 {
                 return Err("the failing line succeeds".to_owned());
@@ -187,6 +193,14 @@ mod tests {
         assert!(case.cure(&flag).expect_err("no line").contains("write `fixed`"));
         let excused = Case { not_shown: Some("needs a GPU".to_owned()), ..case };
         assert_eq!(excused.cure(&flag), Ok(None));
+    }
+
+    #[test]
+    fn what_is_only_prevented_fails_for_the_reason_that_its_proof_names() {
+        let (base, case) = case();
+        let quiet = Case { has_patterns: false, shows: Some("libx".to_owned()), ..case };
+        assert!(quiet.shown(&base, "no space left", 1).expect_err("another reason").contains("does not hold `libx`"));
+        assert!(quiet.shown(&base, "libx is gone", 1).is_ok() && quiet.shown(&base, "libx is there", 0).is_err());
     }
 
     #[test]

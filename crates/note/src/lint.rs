@@ -112,6 +112,14 @@ fn lint_pitfall(note: &Note, pitfall: &Pitfall, text: &str) -> Vec<Finding> {
         ),
         _ => {}
     }
+    for proof in pitfall.proofs.iter().filter(|proof| block.log.is_empty() && proof.value.shows.is_none()) {
+        find(
+            "proof-shows-missing",
+            proof.span.clone(),
+            format!("`{id}` has no pattern, and its proof does not say what its failing line shows"),
+            "add `shows = \"words of the output\"`: a line can fail for another reason",
+        );
+    }
     if !block.log.is_empty() && pitfall.logs.is_empty() {
         find(
             "sample-missing",

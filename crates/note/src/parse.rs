@@ -93,6 +93,8 @@ pub struct Proof {
     pub setup: Option<String>,
     /// Shell line that fails with the sample log.
     pub failing: String,
+    /// Words that its output holds; for a pitfall whose patterns do not tell that already.
+    pub shows: Option<String>,
     /// Shell line that succeeds; where it is left out, the pitfall's fix and then `failing` again.
     pub fixed: Option<String>,
     /// Why the cure is not shown: what a container without a GPU cannot do.
