@@ -14,12 +14,11 @@ use repro_generator::{documents, planner, render};
 use repro_inspect::Facts;
 use sha2::{Digest as _, Sha256};
 
-use crate::bases;
 use crate::engine::{BuildRequest, BuildResult, Engine};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
 use crate::replay::Replay;
-use crate::{engine, environment, files, interrupt, lock, report, smoke, source};
+use crate::{ask, bases, engine, environment, files, interrupt, lock, report, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -146,6 +145,10 @@ pub struct Options {
     pub build_args: Vec<(String, String)>,
     /// Where to stop before the run.
     pub stop_after: Option<StopAfter>,
+    /// Program that is asked when nothing known is left.
+    pub ask: Option<Vec<String>>,
+    /// Ask a person before each change?
+    pub interactive: bool,
 }
 
 /// A stage after which `repro` stops.
@@ -274,12 +277,19 @@ impl Cycle<'_> {
             self.read.own_modules.clone(),
             bases::pythons(self.engine, self.project)?,
         );
+        if self.options.ask.is_some() {
+            state.allow_questions(ask::MOST_QUESTIONS);
+        }
         loop {
             if interrupt::requested() {
                 anyhow::bail!(Failure::Interrupted);
             }
             let attempts = state.attempts.len();
             let outcome = match action {
+                Action::Ask(question) => {
+                    let words = self.options.ask.as_deref().unwrap_or_default();
+                    ask::program(words, &question, &self.read.facts, &state.plan, &state.attempts)?
+                }
                 Action::Lock => self.lock(&state.plan)?,
                 Action::Build if self.options.stop_after == Some(StopAfter::Lock) => {
                     return self.finish(&state, End::Stopped("stopped after the lock, as asked".to_owned()));
@@ -318,7 +328,19 @@ impl Cycle<'_> {
                     return self.finish(&state, end);
                 }
             };
+            let before = self.options.interactive.then(|| (state.clone(), outcome.clone()));
             (state, action) = repair::next(state, outcome, repro_knowledge::base());
+            if let Some((mut before, outcome)) = before {
+                // What the person does not want is left out, and the next best is proposed.
+                while state.attempts.len() > attempts
+                    && let Some(edits) =
+                        state.attempts.last().map(|attempt| &attempt.edits).filter(|edits| !edits.is_empty())
+                    && !ask::person(edits)?
+                {
+                    before.refuse(&state);
+                    (state, action) = repair::next(before.clone(), outcome.clone(), repro_knowledge::base());
+                }
+            }
             if state.attempts.len() > attempts {
                 self.attempt = state.attempts.len() + 1;
                 state.attempts.last().inspect(|attempt| say_attempt(attempt));

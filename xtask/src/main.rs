@@ -1,6 +1,7 @@
 //! `cargo xtask`: every effect of the project, one command per module below `commands`.
 #![expect(unreachable_pub, reason = "a binary has no outside: `pub` marks what a module offers to the others")]
 
+mod ask;
 mod bases;
 mod commands;
 mod cycle;

@@ -106,6 +106,8 @@ impl Replay {
             | Outcome::Locked { .. }
             | Outcome::NoWheel { .. }
             | Outcome::OtherPython { .. }
+            | Outcome::Advice { .. }
+            | Outcome::NoAdvice
             | Outcome::Trouble(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use repro_note::Edit;
 
-use crate::names::{normalise, requirement_name};
+use crate::names::{self, normalise, requirement_name};
 use crate::plan::{Because, Plan, Reason, Wanted};
 
 /// What an edit did.
@@ -105,6 +105,37 @@ pub fn apply(plan: &mut Plan, edit: &Edit, reason: &Reason, about: Option<&str>)
         Edit::Command(line) => outcome(add(&mut plan.commands, line, reason)),
         Edit::UpstreamPatch(line) => outcome(add(&mut plan.patches, line, reason)),
     }
+}
+
+/// Can this edit be what it says? For edits that no note has been checked for: those of other programs and people.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check(edit: &Edit) -> Result<(), String> {
+    let is_word = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    let is_line =
+        |text: &str| !text.trim().is_empty() && !text.contains(|c: char| c.is_control()) && text.len() <= 4096;
+    let is_package = |name: &String| {
+        let mut characters = name.chars();
+        characters.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.:=~".contains(c))
+    };
+    let fine = match edit {
+        Edit::Apt(packages) => !packages.is_empty() && packages.len() <= 100 && packages.iter().all(is_package),
+        Edit::PipPin(spec) => names::parse(spec).is_some_and(|requirement| requirement.version_or_url.is_some()),
+        Edit::PipAdd(spec) => names::parse(spec).is_some(),
+        Edit::PipRemove(name) => requirement_name(name).is_some_and(|known| known == normalise(name)),
+        Edit::PipFlag(flag) | Edit::RunFlag(flag) => flag.starts_with('-') && is_word(flag),
+        Edit::Env(pair) => pair.split_once('=').is_some_and(|(key, value)| {
+            !key.is_empty()
+                && !key.starts_with(|c: char| c.is_ascii_digit())
+                && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !value.contains(|c: char| c.is_control())
+        }),
+        Edit::BaseImage(image) => is_word(image) && !image.starts_with('-'),
+        Edit::Command(line) | Edit::UpstreamPatch(line) | Edit::Order(line) => is_line(line),
+    };
+    if fine { Ok(()) } else { Err(format!("`{}` is not what an edit of that kind can be", describe(edit))) }
 }
 
 /// Applies one edit to each of the distributions that its cause is about; most edits are about the plan as a whole.
@@ -227,6 +258,37 @@ mod tests {
             let before = plan.clone();
             assert!(matches!(apply(&mut plan, &second, &why(), None), Applied::Conflict(_)), "{second:?}");
             assert_eq!(plan, before, "{second:?}");
+        }
+    }
+
+    #[test]
+    fn edits_of_strangers_are_checked() {
+        let text = |text: &str| text.to_owned();
+        for edit in [
+            Edit::Apt(vec![text("libgl1"), text("g++")]),
+            Edit::PipPin(text("numpy<2")),
+            Edit::PipAdd(text("six")),
+            Edit::PipRemove(text("Eye_x")),
+            Edit::PipFlag(text("--pre")),
+            Edit::Env(text("A_B=c d")),
+            Edit::BaseImage(text("python:3.9-slim-bookworm")),
+            Edit::Command(text("python -m x")),
+        ] {
+            assert_eq!(check(&edit), Ok(()));
+        }
+        for edit in [
+            Edit::Apt(vec![text("libgl1; rm -rf /")]),
+            Edit::Apt(Vec::new()),
+            Edit::PipPin(text("numpy")),
+            Edit::PipAdd(text("--index-url=x")),
+            Edit::PipRemove(text("a b")),
+            Edit::PipFlag(text("pre")),
+            Edit::RunFlag(text("--a b")),
+            Edit::Env(text("1A=c")),
+            Edit::BaseImage(text("a b")),
+            Edit::Command(text("a\nRUN b")),
+        ] {
+            assert!(check(&edit).is_err(), "{edit:?}");
         }
     }
 

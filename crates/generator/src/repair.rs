@@ -26,7 +26,22 @@ pub enum Action {
     Build,
     /// Run the image that was built last.
     Run,
+    /// Nothing known is left: ask somebody else, and report [`Outcome::Advice`] or [`Outcome::NoAdvice`].
+    Ask(Question),
     Stop(End),
+}
+
+/// What somebody else is asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Question {
+    /// `lock`, `build` or `run`.
+    pub stage: String,
+    /// What is wrong, as far as it is known.
+    pub why: String,
+    /// The end of the log.
+    pub log: String,
+    /// What the notes say about it, best first.
+    pub diagnoses: Vec<Diagnosis>,
 }
 
 /// How the loop ended.
@@ -74,6 +89,13 @@ pub enum Outcome {
         log: String,
         seconds: f64,
     },
+    /// Somebody else says what to change.
+    Advice {
+        edits: Vec<Edit>,
+        why: String,
+    },
+    /// Nobody knows.
+    NoAdvice,
     /// Nothing can be said about the repository: engine gone, network gone, disk full.
     Trouble(String),
 }
@@ -125,6 +147,22 @@ pub struct State {
     own_modules: BTreeSet<String>,
     /// Pythons for which a base can be had; empty for all.
     pythons: Vec<String>,
+    /// How often somebody else may still be asked.
+    questions: usize,
+    /// What was asked last.
+    asked: Option<Question>,
+}
+
+impl State {
+    /// Somebody else may be asked, at most so often, when nothing known is left.
+    pub fn allow_questions(&mut self, most: usize) {
+        self.questions = most;
+    }
+
+    /// A person does not want what led to `after`: it is not proposed again.
+    pub fn refuse(&mut self, after: &Self) {
+        self.seen.insert(fingerprint(&after.plan));
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,6 +206,8 @@ pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>, pyt
         seconds: 0.0,
         own_modules,
         pythons,
+        questions: 0,
+        asked: None,
     };
     let action = if stage == Stage::Lock { Action::Lock } else { Action::Build };
     (state, action)
@@ -244,6 +284,15 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             let why = format!("the {} failed", if state.stage == Stage::Lock { "resolve" } else { "build" });
             repair(state, &log, &why, knowledge)
         }
+        Outcome::Advice { edits, why } => advised(state, edits, why),
+        Outcome::NoAdvice => {
+            let question = state.asked.take();
+            let why = question.as_ref().map_or_else(|| "nobody knows".to_owned(), |question| question.why.clone());
+            let best = question.as_ref().and_then(|question| question.diagnoses.first());
+            let cause = best.map(|d| (d.pitfall.clone(), d.cause.clone(), Some(d.excerpt.clone())));
+            record(&mut state, false, cause, Vec::new());
+            (state, Action::Stop(End::NotReproduced(why)))
+        }
         Outcome::Trouble(why) => (state, Action::Stop(End::CouldNotTell(why))),
     }
 }
@@ -309,6 +358,14 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         }
     }
     let best = diagnoses.first();
+    // What only the host can mend no change of the plan does.
+    if !last && state.questions > 0 && best.is_none_or(|best| best.fixable) {
+        state.questions -= 1;
+        let why = best.map_or_else(|| why.to_owned(), |d| format!("{why}: {}", d.cause));
+        let question = Question { stage: state.stage.name().to_owned(), why, log: end_of(log), diagnoses };
+        state.asked = Some(question.clone());
+        return (state, Action::Ask(question));
+    }
     let cause = best.map(|d| (d.pitfall.clone(), d.cause.clone(), Some(d.excerpt.clone())));
     let why = best.map_or_else(|| why.to_owned(), |d| format!("{why}: {}", d.cause));
     record(&mut state, false, cause, Vec::new());
@@ -318,6 +375,33 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         why
     };
     (state, Action::Stop(End::NotReproduced(why)))
+}
+
+/// The last few kilobytes, from the beginning of a line on.
+fn end_of(log: &str) -> String {
+    const MOST: usize = 8 << 10;
+    let mut from = log.len().saturating_sub(MOST);
+    while !log.is_char_boundary(from) {
+        from += 1;
+    }
+    let end = log.get(from..).unwrap_or_default();
+    if from == 0 { end.to_owned() } else { end.split_once('\n').map_or(end, |(_, rest)| rest).to_owned() }
+}
+
+/// Does what somebody else says, where all of it can be done and is something new.
+fn advised(mut state: State, edits: Vec<Edit>, why: String) -> (State, Action) {
+    let question = state.asked.clone();
+    let excerpt = question.as_ref().and_then(|question| question.log.lines().last().map(str::to_owned));
+    let id = "ask/advice".to_owned();
+    let step = Move { id, cause: why, excerpt, about: Vec::new(), edits, undated: false, relax: Vec::new() };
+    let is_sound = step.edits.iter().all(|edit| edit::check(edit).is_ok());
+    match apply(&state, &step).filter(|_| is_sound) {
+        Some((plan, edits, fixes)) => {
+            state.asked = None;
+            resume(state, plan, Some((step.id, step.cause, step.excerpt)), edits, fixes)
+        }
+        None => next(state, Outcome::NoAdvice, &KnowledgeBase::default()),
+    }
 }
 
 /// A change that may mend a failure.
@@ -705,6 +789,44 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_is_left_somebody_else_is_asked_and_checked() {
+        let knowledge = knowledge();
+        let failing = || {
+            let (mut state, _) = begin();
+            state.allow_questions(1);
+            let (state, _) = next(state, locked(), &knowledge);
+            let (state, _) = next(state, built(), &knowledge);
+            let (state, action) = next(state, ran(false, "something unheard of"), &knowledge);
+            let Action::Ask(question) = action else { panic!("{action:?}") };
+            assert_eq!((question.stage.as_str(), question.log.as_str()), ("run", "something unheard of"));
+            state
+        };
+        let advice = |edits: Vec<Edit>| Outcome::Advice { edits, why: "an oracle says so".to_owned() };
+        let (state, action) = next(failing(), advice(vec![Edit::Apt(vec!["libx1".to_owned()])]), &knowledge);
+        assert_eq!((action, state.attempts[0].diagnosis.as_deref()), (Action::Build, Some("ask/advice")));
+        // Once was allowed.
+        let (state, _) = next(state, built(), &knowledge);
+        assert!(matches!(next(state, ran(false, "?"), &knowledge).1, Action::Stop(End::NotReproduced(_))));
+        for edits in [Vec::new(), vec![Edit::Apt(vec!["; rm".to_owned()])], vec![Edit::BaseImage(String::new())]] {
+            let (state, action) = next(failing(), advice(edits), &knowledge);
+            assert!(matches!(action, Action::Stop(End::NotReproduced(_))), "{action:?}");
+            assert_eq!((state.attempts.len(), state.attempts[0].edits.len()), (1, 0));
+        }
+    }
+
+    #[test]
+    fn what_a_person_does_not_want_is_not_proposed_again() {
+        let knowledge = knowledge();
+        let log = "ImportError: libeye.so.1: cannot open shared object file";
+        let (state, _) = next(begin().0, locked(), &knowledge);
+        let (mut state, _) = next(state, built(), &knowledge);
+        let (after, action) = next(state.clone(), ran(false, log), &knowledge);
+        assert_eq!(action, Action::Build);
+        state.refuse(&after);
+        assert!(matches!(next(state, ran(false, log), &knowledge).1, Action::Stop(End::NotReproduced(_))));
+    }
+
+    #[test]
     fn trouble_with_the_engine_is_no_verdict() {
         let (state, actions) = play(vec![locked(), Outcome::Trouble("the daemon is gone".to_owned())]);
         assert_eq!(actions.last(), Some(&Action::Stop(End::CouldNotTell("the daemon is gone".to_owned()))));
@@ -720,7 +842,7 @@ mod tests {
                 Action::Lock => Outcome::Failed { log: "Because eye==1 has no wheel".to_owned(), seconds: 1.0 },
                 Action::Build => built(),
                 Action::Run => ran(false, ""),
-                Action::Stop(_) => break,
+                Action::Ask(_) | Action::Stop(_) => break,
             };
             (state, action) = next(state, outcome, &knowledge);
         }

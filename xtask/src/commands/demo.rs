@@ -57,6 +57,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         force: true,
         build_args: Vec::new(),
         stop_after: None,
+        ask: None,
+        interactive: false,
     };
     let ended = cycle::reproduce(&engine, &read, plan, &project, &options)?;
     repro::say(&ended, &project, args.format)?;

@@ -52,6 +52,12 @@ pub struct Args {
     /// No network while the main command runs
     #[arg(long)]
     offline: bool,
+    /// Program that is asked when nothing known is left: a question as JSON on its stdin, edits as JSON from its stdout
+    #[arg(long, value_name = "CMD")]
+    ask: Option<String>,
+    /// Ask before each change
+    #[arg(long)]
+    interactive: bool,
     /// Write files anew that were edited by hand
     #[arg(long)]
     force: bool,
@@ -61,6 +67,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(&std::env::current_dir()?, args.repositories.clone());
+    let ask = args.ask.as_deref().map(crate::ask::words).transpose()?;
+    if args.interactive {
+        crate::ask::require_terminal()?;
+    }
     let is_sdist = args.from.source.as_deref().is_some_and(|s| s.starts_with("pypi:"));
     let stop = if args.dry_run { Some(StopAfter::Plan) } else { args.stop_after };
     let planning_only = matches!(stop, Some(StopAfter::Facts | StopAfter::Plan));
@@ -105,6 +115,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         force: args.force,
         build_args: args.build_arg.iter().map(|a| pair(a)).collect::<anyhow::Result<_>>()?,
         stop_after: stop,
+        ask,
+        interactive: args.interactive,
     };
     let ended = cycle::reproduce(&engine, &read, plan, &project, &options)?;
     say(&ended, &project, args.format)?;
