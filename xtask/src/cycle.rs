@@ -18,7 +18,7 @@ use crate::engine::{BuildRequest, BuildResult, Engine};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
 use crate::replay::Replay;
-use crate::{ask, bases, engine, environment, files, interrupt, lock, report, smoke, source};
+use crate::{ask, bases, engine, environment, files, interrupt, learn, lock, report, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -537,6 +537,24 @@ impl Cycle<'_> {
     /// Puts the result into the repository's folder and makes the receipt.
     fn finish(&self, state: &State, end: End) -> anyhow::Result<Ended> {
         let receipt = self.receipt(state, &end);
+        let evidence = format!(
+            "On {} the main command ran after it (level {}).",
+            state.plan.base_image,
+            receipt.level.as_deref().unwrap_or("none")
+        );
+        let run = learn::Run {
+            project: self.project,
+            folder: &self.folder,
+            work: &self.work,
+            logs: &self.logs,
+            state,
+            evidence,
+        };
+        match end {
+            End::Proved => drop(learn::draft(&run)?),
+            End::NotReproduced(_) => learn::remember(&run)?,
+            End::CouldNotTell(_) | End::Stopped(_) => {}
+        }
         let keep_old = !receipt.success && proved_before(&self.folder);
         if keep_old {
             report::warning(format!(

@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod git;
 mod interrupt;
+mod learn;
 mod lock;
 mod probe;
 mod progress;

@@ -10,6 +10,7 @@ use crate::contents::Contents;
 use crate::context::Context;
 use crate::diagnose::Diagnosis;
 use crate::index;
+use crate::template::PLACEHOLDERS;
 
 /// Reads and checks all notes: what parsing finds, what each note allows on its own, and what only all together show.
 /// `texts` are pairs of the path below `knowledge/` and the text; those under `healthy/` are logs that no pattern may hit.
@@ -20,6 +21,7 @@ pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) ->
     let text_of = |note: &Note| texts.get(&note.path).map_or("", String::as_str);
     let mut named: BTreeMap<&str, &Note> = BTreeMap::new();
     for note in base.notes() {
+        findings.extend(left_over(&note.path, text_of(note)));
         findings.extend(lint_note(note, text_of(note)));
         if note.path.starts_with("libraries/")
             && let Some(other) = named.insert(&note.name, note)
@@ -68,6 +70,17 @@ pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) ->
     }
     findings.sort_by(|a, b| (&a.path, a.position).cmp(&(&b.path, b.position)));
     findings
+}
+
+/// What a template has left for the author to write.
+pub(crate) fn left_over(path: &str, text: &str) -> Vec<Finding> {
+    let left = PLACEHOLDERS.iter().filter_map(|words| text.find(words).map(|at| (at, *words)));
+    left.map(|(at, words)| {
+        let message = format!("`{words}` is still to be written");
+        Finding::new("placeholder-left", path, text, at..at + words.len(), message)
+            .with_hint("put in its place what you know; `knowledge/README.md` has an example")
+    })
+    .collect()
 }
 
 /// What can be mended without thought: blanks at the ends of lines, the last line's end, and the index. Gives the texts

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use repro_note::Edit;
 use serde::{Deserialize, Serialize};
 
 /// The content of `repro.toml`. Every key is optional; the tool writes the file once and never changes it afterwards.
@@ -46,6 +47,26 @@ pub struct Overrides {
     pub platform: Option<String>,
 }
 
+impl Overrides {
+    /// What a person has added since, as edits.
+    pub fn edits_since(&self, before: &Self) -> Vec<Edit> {
+        let new = |now: &[String], then: &[String]| -> Vec<String> {
+            now.iter().filter(|one| !then.contains(one)).cloned().collect()
+        };
+        let mut edits = Vec::new();
+        let apt = new(&self.apt, &before.apt);
+        edits.extend((!apt.is_empty()).then_some(Edit::Apt(apt)));
+        edits.extend(new(&self.pip, &before.pip).into_iter().map(Edit::PipAdd));
+        edits.extend(new(&self.pin, &before.pin).into_iter().map(Edit::PipPin));
+        edits.extend(new(&self.without, &before.without).into_iter().map(Edit::PipRemove));
+        edits.extend(new(&self.run_flags, &before.run_flags).into_iter().map(Edit::RunFlag));
+        let env = self.env.iter().filter(|(key, value)| before.env.get(*key) != Some(value));
+        edits.extend(env.map(|(key, value)| Edit::Env(format!("{key}={value}"))));
+        edits.extend(self.base.iter().filter(|base| before.base.as_ref() != Some(base)).cloned().map(Edit::BaseImage));
+        edits
+    }
+}
+
 /// The text of a fresh `repro.toml`: every key with its meaning, all commented out.
 pub const TEMPLATE: &str = r#"# What you want different from what `cargo xtask repro` finds out. Uncomment and change; this file is never overwritten.
 
@@ -71,6 +92,15 @@ pub const TEMPLATE: &str = r#"# What you want different from what `cargo xtask r
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_person_added_is_edits() {
+        let read = |text: &str| -> Overrides { toml::from_str(text).expect("valid") };
+        let before = read("apt = ['git']\npin = ['a<1']");
+        let after = read("apt = ['git', 'ffmpeg']\npin = ['a<1', 'b<2']\nenv = { A = 'b' }");
+        let edits = [Edit::Apt(vec!["ffmpeg".to_owned()]), Edit::PipPin("b<2".to_owned()), Edit::Env("A=b".to_owned())];
+        assert_eq!((after.edits_since(&before), before.edits_since(&before)), (edits.to_vec(), Vec::new()));
+    }
 
     #[test]
     fn every_line_of_the_template_is_accepted_when_uncommented() {
