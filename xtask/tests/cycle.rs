@@ -344,6 +344,39 @@ fn a_small_repository_is_reproduced_and_its_results_survive_edits_and_failures()
 }
 
 #[test]
+fn what_no_note_knows_is_asked_of_a_program_and_learned() {
+    let Some(sandbox) = Sandbox::new() else { return };
+    let needs = MAIN.replace("import collections", "import os; print(os.environ['WORD_LIST'])\nimport collections");
+    fs::write(sandbox.path("thing/main.py"), needs).unwrap();
+    sandbox.commit();
+    let asker = |name: &str, script: &str| {
+        let path = sandbox.path(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path.display().to_string()
+    };
+    let liar = asker("liar", "echo '{\"edits\": [{\"kind\": \"apt\", \"value\": [\"x; reboot\"]}]}'");
+    check(&sandbox.repro(&["--ask", &liar]).output().unwrap(), 1, "the answer is not used");
+    check(&sandbox.repro(&["--ask", "no-such-program"]).output().unwrap(), 2, "hint: ");
+    check(&sandbox.repro(&["--interactive"]).output().unwrap(), 2, "there is none");
+    let knows = "grep -q KeyError && echo '{\"edits\": [{\"kind\": \"env\", \"value\": \"WORD_LIST=the\"}], \"why\": \"it \
+                 wants a list\"}'";
+    let oracle = asker("oracle", knows);
+    let output = sandbox.repro(&["--ask", &oracle, "--format", "json"]).output().unwrap();
+    check(&output, 0, "Drafted");
+    let receipt: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(receipt["attempts"][0]["edits"][0], "env WORD_LIST=the", "{receipt}");
+    assert_eq!(
+        (&receipt["attempts"][0]["diagnosis"], &receipt["attempts"][1]["ok"]),
+        (&"ask/advice".into(), &true.into())
+    );
+    let drafts: Vec<PathBuf> =
+        fs::read_dir(sandbox.path("project/target/repro/drafts")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let draft = fs::read_to_string(&drafts[0]).unwrap();
+    assert!(draft.contains("KeyError: 'WORD_LIST'") && draft.contains("env = \"WORD_LIST=the\""), "{draft}");
+}
+
+#[test]
 fn odd_files_take_part_in_a_whole_cycle() {
     let Some(sandbox) = Sandbox::new() else { return };
     let thing = sandbox.path("thing");
