@@ -469,7 +469,7 @@ impl Cycle<'_> {
             request.build_args.push(("UPSTREAM".to_owned(), render::STAND_IN_UPSTREAM.to_owned()));
         }
         let bar = crate::progress::Bar::new("Building", &plan.tag());
-        let outcome = self.engine.build(&request, &log, &mut |step| bar.step(step))?;
+        let outcome = self.engine.build_patiently(&request, &log, &mut |step| bar.step(step))?;
         bar.finish();
         self.build_seconds = outcome.seconds;
         self.build_log = Some(log.clone());

@@ -326,14 +326,14 @@ impl Builder<'_> {
         report::status("Building", &self.tag);
         let mut shown = 0;
         let outcome = if self.args.verbose {
-            let outcome = self.engine.build(&request, &log, &mut |_| {
+            let outcome = self.engine.build_patiently(&request, &log, &mut |_| {
                 shown = show(&log, shown);
             })?;
             show(&log, shown);
             outcome
         } else {
             let bar = crate::progress::Bar::new("Building", &self.tag);
-            let outcome = self.engine.build(&request, &log, &mut |step| bar.step(step))?;
+            let outcome = self.engine.build_patiently(&request, &log, &mut |step| bar.step(step))?;
             bar.finish();
             outcome
         };

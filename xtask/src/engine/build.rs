@@ -151,7 +151,35 @@ impl BuildFailureKind {
     }
 }
 
+/// How long to wait before a build is taken up again after a server did not answer.
+const WAITS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+
 impl Engine {
+    /// As [`Self::build`]; a build that ended because a server was silent is taken up again, from its cached layers.
+    pub fn build_patiently(
+        &self,
+        request: &BuildRequest,
+        log: &Path,
+        progress: &mut dyn FnMut(BuildProgress<'_>),
+    ) -> Result<BuildOutcome, EngineError> {
+        let mut seconds = 0.0;
+        for wait in WAITS.into_iter().map(Some).chain([None]) {
+            let again = BuildRequest { no_cache: request.no_cache && seconds == 0.0, ..request.clone() };
+            let outcome = self.build(&again, log, &mut *progress)?;
+            seconds += outcome.seconds;
+            let is_silence = matches!(&outcome.result, BuildResult::Failed(failure) if failure.kind == BuildFailureKind::ServerSilent);
+            let Some(wait) = wait.filter(|_| is_silence && !crate::interrupt::requested()) else {
+                return Ok(BuildOutcome { seconds, ..outcome });
+            };
+            crate::report::status("Waiting", format!("{} s: a server did not answer the build", wait.as_secs()));
+            let end = Instant::now() + wait;
+            while Instant::now() < end && !crate::interrupt::requested() {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        Err(EngineError::Interrupted)
+    }
+
     /// Builds. An `Err` means that no build took place; everything else is in the outcome.
     pub fn build(
         &self,
