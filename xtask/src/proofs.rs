@@ -407,8 +407,14 @@ for one in distributions():
     versions[name] = one.version
     for file in one.files or ():
         top = file.parts[0]
-        module = top[:-3] if len(file.parts) == 1 and top.endswith(".py") else top
-        if (len(file.parts) > 1 or module != top) and module.isidentifier() and not module.startswith("_"):
+        if len(file.parts) == 1 and top.endswith(".py"):
+            module = top[:-3]
+        # A folder without one is shared by several distributions.
+        elif len(file.parts) == 2 and file.parts[1] == "__init__.py":
+            module = top
+        else:
+            continue
+        if module.isidentifier() and not module.startswith("_"):
             imports[module] = name
 print(json.dumps({"versions": versions, "imports": imports}))
 "#;

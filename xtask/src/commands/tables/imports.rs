@@ -46,7 +46,7 @@ pub(super) fn renew(project: &Project) -> anyhow::Result<bool> {
         for (module, distribution) in &new {
             table.insert(module, toml_edit::value(*distribution));
         }
-        table.sort_values();
+        table.sort_values_by(|one, _, other, _| one.get().to_lowercase().cmp(&other.get().to_lowercase()));
     })?;
     files::write_if_changed(&path, text.as_bytes())?;
     report::status("Wrote", format!("{}: {} modules seen, {} new", path.display(), seen.len(), new.len()));
