@@ -100,6 +100,11 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
             let below: u32 = value.parse::<u32>().ok()?.checked_sub(1)?;
             tables.slim_tag(&format!("3.{below}"), release)
         }
+        "python_with" => {
+            let last = tables.last_python_with(value)?;
+            let is_older = |current: &str| minor_of(current).zip(minor_of(&last)).is_none_or(|(c, l)| c > l);
+            context.python.as_deref().is_none_or(is_older).then(|| tables.slim_tag(&last, release))?
+        }
         "before_break" => before_break(base, value, context),
         "requirement" => requirement(value),
         "nearest" => nearest(captures.get("version")?, value),
@@ -109,6 +114,11 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
 
 /// The distribution to install for a module that is missing: out of the tables and notes, else the module's own name
 /// where that may well be one.
+/// `11` of `3.11.4`.
+fn minor_of(python: &str) -> Option<u32> {
+    python.strip_prefix("3.")?.split('.').next()?.parse().ok()
+}
+
 fn distribution(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
     let top = module.split('.').next().unwrap_or(module);
     if context.repository_modules.iter().any(|local| is_within(module, local) || local == top) {
@@ -121,6 +131,10 @@ fn distribution(base: &KnowledgeBase, module: &str, context: &Context) -> Option
     }
     if let Some(known) = base.distribution_of_import(module) {
         return Some(known.to_owned());
+    }
+    // What a standard library had once is on no index under that name.
+    if base.tables().last_python_with(module).is_some() {
+        return None;
     }
     let plausible = module.len() > 2
         && module.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -269,6 +269,13 @@ impl Tables {
             || self.stdlib.added.get(top).is_some_and(since)
     }
 
+    /// The newest Python whose standard library has this module, where a later one has it no more.
+    pub fn last_python_with(&self, module: &str) -> Option<String> {
+        let top = module.split('.').next().unwrap_or(module);
+        let minor: u32 = self.stdlib.removed.get(top)?.strip_prefix("3.")?.parse().ok()?;
+        Some(format!("3.{}", minor.checked_sub(1)?))
+    }
+
     /// Is this a name that repositories give to their own modules, so that a missing one is never a distribution?
     pub fn is_local_name(&self, module: &str) -> bool {
         self.local_modules.contains(module)

@@ -6,7 +6,7 @@
 pub const INSTALLED: &str = "installed_";
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 18] = [
     "cmake",
     "pkg_config",
     "shared_object",
@@ -20,6 +20,7 @@ pub const TABLES: [&str; 17] = [
     "cuda_runtime_image",
     "cuda_tag",
     "python_below",
+    "python_with",
     "nearest",
     "before_break",
     "requirement",

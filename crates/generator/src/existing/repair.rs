@@ -114,11 +114,12 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
 
 /// Each log is a failure of its own, with a cause of its own.
 fn repair(mut state: State, logs: &[String], place: Place, knowledge: &KnowledgeBase) -> (State, Action) {
+    // A step of somebody's own Dockerfile may well run the program.
     let (phase, name) = match place {
-        Place::Build(_) => (Phase::Build, "build"),
-        Place::Run => (Phase::Run, "run"),
+        Place::Build(_) => (None, "build"),
+        Place::Run => (Some(Phase::Run), "run"),
     };
-    let asked = repro_core::Context { phase: Some(phase), ..context(&state.project, &state.build_args, knowledge) };
+    let asked = repro_core::Context { phase, ..context(&state.project, &state.build_args, knowledge) };
     let diagnoses: Vec<Vec<Diagnosis>> = logs.iter().map(|log| knowledge.diagnose(log, &asked)).collect();
     let is_last = state.attempts.len() + 1 >= state.max_attempts || state.smokes >= MOST_SMOKES;
     if state.fix && !is_last {
