@@ -151,6 +151,20 @@ pub struct State {
     questions: usize,
     /// What was asked last.
     asked: Option<Question>,
+    /// How things were before the last repair, in case it makes them worse.
+    before: Option<Box<Before>>,
+}
+
+/// A failure, as it was before somebody tried to mend it.
+#[derive(Debug, Clone)]
+struct Before {
+    plan: Plan,
+    stage: Stage,
+    log: String,
+    /// The edits that were tried, as attempts list them.
+    tried: Vec<String>,
+    /// How many edits had been made.
+    fixes: usize,
 }
 
 impl State {
@@ -208,6 +222,7 @@ pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>, pyt
         pythons,
         questions: 0,
         asked: None,
+        before: None,
     };
     let action = if stage == Stage::Lock { Action::Lock } else { Action::Build };
     (state, action)
@@ -335,9 +350,26 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         moves.extend(lock_moves(&state.plan, log));
     }
     let last = state.attempts.len() + 1 >= state.max_attempts;
+    let has_remedy = diagnoses.iter().any(|d| d.fixable);
+    if !last
+        && !has_remedy
+        && let Some(step) = taken_back(&state, knowledge)
+    {
+        let cause = (step.id, format!("{}; what was tried before made things worse", step.cause), step.excerpt);
+        let kept = state.before.take().map_or(usize::MAX, |before| before.fixes);
+        state.fixes.truncate(kept);
+        return resume(state, step.plan, Some(cause), step.edits, step.fixes);
+    }
     if !last {
         for step in &moves {
             if let Some((plan, edits, fixes)) = apply(&state, step) {
+                state.before = Some(Box::new(Before {
+                    plan: state.plan.clone(),
+                    stage: state.stage,
+                    log: log.to_owned(),
+                    tried: edits.clone(),
+                    fixes: state.fixes.len(),
+                }));
                 return resume(
                     state,
                     plan,
@@ -375,6 +407,35 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         why
     };
     (state, Action::Stop(End::NotReproduced(why)))
+}
+
+/// What else can be done about a failure whose repair made things worse.
+struct TakenBack {
+    id: String,
+    cause: String,
+    excerpt: Option<String>,
+    plan: Plan,
+    edits: Vec<String>,
+    fixes: Vec<FixApplied>,
+}
+
+/// Where the last repair has led to a failure at an earlier stage: the plan before it with the next best repair instead.
+fn taken_back(state: &State, knowledge: &KnowledgeBase) -> Option<TakenBack> {
+    let before = state.before.as_ref().filter(|before| state.stage < before.stage)?;
+    let old = State { plan: before.plan.clone(), stage: before.stage, ..state.clone() };
+    let asked = Context {
+        phase: Some(before.stage.phase()),
+        repository_modules: state.own_modules.clone(),
+        ..context(&before.plan, None, knowledge)
+    };
+    let diagnoses = knowledge.diagnose(&before.log, &asked);
+    let moves = diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &before.plan, knowledge));
+    moves.into_iter().find_map(|step| {
+        let (plan, edits, fixes) = apply(&old, &step)?;
+        let taken_back = before.tried.iter().map(|edit| format!("undo {edit}"));
+        let edits = taken_back.chain(edits).collect();
+        Some(TakenBack { id: step.id, cause: step.cause, excerpt: step.excerpt, plan, edits, fixes })
+    })
 }
 
 /// The last few kilobytes, from the beginning of a line on.
@@ -786,6 +847,25 @@ mod tests {
         assert_eq!(actions.last(), Some(&Action::Lock));
         assert_eq!(state.plan.pip.unisolated[0].value, "eye");
         assert_eq!(state.attempts[0].diagnosis.as_deref(), Some("resolve/builds-in-environment"));
+    }
+
+    #[test]
+    fn a_repair_that_makes_things_worse_is_taken_back_for_the_next_best() {
+        let log = "libeye.so.1: cannot open\nAttributeError: numbers has no attribute 'old'";
+        let knowledge = knowledge();
+        let (state, actions) = play(vec![locked(), built(), ran(false, log)]);
+        assert_eq!(
+            (actions.last(), state.attempts[0].edits.as_slice()),
+            (Some(&Action::Build), ["apt libeye1".to_owned()].as_slice())
+        );
+        let worse = Outcome::Failed { log: "nobody has seen this".to_owned(), seconds: 1.0 };
+        let (state, action) = next(state, worse, &knowledge);
+        assert_eq!(
+            (action, state.attempts[1].edits.as_slice()),
+            (Action::Lock, ["undo apt libeye1".to_owned(), "pip_pin numbers<2".to_owned()].as_slice())
+        );
+        assert_eq!(state.fixes.iter().map(|fix| fix.action.as_str()).collect::<Vec<_>>(), ["pip_pin"]);
+        assert!(state.plan.apt.is_empty() && state.plan.pip.constraints[0].spec == "numbers<2");
     }
 
     #[test]
