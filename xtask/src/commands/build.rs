@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::commands::repro::{exit_code, pair};
+use crate::commands::repro::{exit_code, pair, say_image};
 use crate::cycle::{BUILD_LIMIT, say_attempt};
 use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest};
 use crate::failure::{Failure, input};
@@ -496,17 +496,7 @@ impl Builder<'_> {
             End::CouldNotTell(why) => format!("could not tell: {why}"),
             End::Stopped(why) => why.clone(),
         }));
-        report::data(format!("  image   {}", receipt.image.as_deref().unwrap_or("none")));
-        report::data(format!("  build   {}", receipt.build_command));
-        for command in &receipt.run_commands {
-            report::data(format!("  run     {command}"));
-        }
-        for (name, path) in &receipt.logs {
-            report::data(format!("  log     {name}: {path}"));
-        }
-        for caveat in &receipt.caveats {
-            report::data(format!("  caveat  {caveat}"));
-        }
+        say_image(receipt);
         if !patch.is_empty() {
             report::data(format!("\n{}", patch.trim_end()));
         }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use repro_generator::planner;
+use repro_generator::receipt::Receipt;
 use repro_generator::repair::End;
 
 use crate::bases;
@@ -164,8 +165,14 @@ pub fn say(ended: &Ended, project: &Project, format: Format) -> anyhow::Result<(
     if let Some(line) = &receipt.evidence.last_line {
         report::data(format!("  said: {line}"));
     }
-    report::data(format!("  image   {}", receipt.image.as_deref().unwrap_or("none")));
     report::data(format!("  folder  {}", project.folder(&receipt.repo).display()));
+    say_image(receipt);
+    Ok(())
+}
+
+/// The image, how to build and run it, where the logs are, and what to keep in mind.
+pub fn say_image(receipt: &Receipt) {
+    report::data(format!("  image   {}", receipt.image.as_deref().unwrap_or("none")));
     report::data(format!("  build   {}", receipt.build_command));
     for command in &receipt.run_commands {
         report::data(format!("  run     {command}"));
@@ -176,5 +183,4 @@ pub fn say(ended: &Ended, project: &Project, format: Format) -> anyhow::Result<(
     for caveat in &receipt.caveats {
         report::data(format!("  caveat  {caveat}"));
     }
-    Ok(())
 }
