@@ -25,6 +25,8 @@ pub enum Place {
 /// Instructions that come after everything that installs.
 const CLOSING: [Keyword; 6] =
     [Keyword::Cmd, Keyword::Entrypoint, Keyword::Expose, Keyword::Healthcheck, Keyword::Stopsignal, Keyword::User];
+/// Distributions that build others.
+const BUILDERS: [&str; 3] = ["pip", "setuptools", "wheel"];
 /// File in the image that holds limits for whatever pip installs.
 const CONSTRAINTS: &str = "/etc/pip-constraints.txt";
 
@@ -174,6 +176,12 @@ fn apt(
     insert(project, &[line], place, reason, true)
 }
 
+/// Takes the version away from what names a distribution; false where nothing names it with one.
+pub(super) fn relax(project: &mut Existing, name: &str) -> bool {
+    let before = project.clone();
+    replace(project, name, Some(name)).is_ok() && *project != before
+}
+
 /// How the file calls pip before this place.
 fn pip(project: &Existing, place: Place) -> String {
     let file = Dockerfile::parse(&project.dockerfile);
@@ -245,7 +253,12 @@ fn pin(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Result
                 return Ok(());
             }
             let env = format!("ENV PIP_CONSTRAINT={CONSTRAINTS} PIP_BUILD_CONSTRAINT={CONSTRAINTS}");
-            insert(project, &[line, env], place, reason, true)
+            let mut lines = vec![line, env];
+            // A setup script without a build system of its own is run with what the image has.
+            if BUILDERS.contains(&name.as_str()) {
+                lines.push(format!("RUN {} install --no-cache-dir {}", pip(project, place), shell_quote(&spec)));
+            }
+            insert(project, &lines, place, reason, true)
         }
         Place::Run => install(project, &spec, place, reason),
     }

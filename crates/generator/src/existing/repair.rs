@@ -6,7 +6,7 @@ use repro_core::{Diagnosis, KnowledgeBase, Phase};
 use repro_dockerfile::{Dockerfile, Keyword};
 
 use super::Existing;
-use super::edit::{Place, apply};
+use super::edit::{Place, apply, relax};
 use super::read::{self, context};
 use crate::edit::{Applied, describe};
 use crate::repair::{Attempt, End, FixApplied};
@@ -135,6 +135,18 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
             edits.extend(step.edits);
             fixes.extend(step.fixes);
         }
+        if edits.is_empty()
+            && let Some((project, name, excerpt)) = logs.iter().find_map(|log| relaxed(&state.project, log))
+            && !state.seen.contains(&project)
+        {
+            let reason = format!("the version of {name} that is asked for cannot be had together with the rest");
+            let cause = Some(("resolve/pins".to_owned(), reason.clone(), excerpt));
+            record_as(&mut state, "build", false, cause, vec![format!("pip_pin {name}")]);
+            state.fixes.push(FixApplied { action: "pip_pin".to_owned(), reason, old: None, new: Some(name) });
+            state.seen.push(project.clone());
+            state.project = project;
+            return (state, Action::Build);
+        }
         if let Some(diagnosis) = cause
             && !state.seen.contains(&project)
         {
@@ -155,6 +167,32 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
     // What the host lacks says nothing about the Dockerfile.
     let end = if best.is_some_and(|best| !best.fixable) { End::CouldNotTell(why) } else { End::NotReproduced(why) };
     (state, Action::Stop(end))
+}
+
+/// The project without the version of one distribution that pip's resolver names as asked for and in the way, with its
+/// name and the line.
+///
+/// pip says: "The user requested werkzeug==2.2.3", and below it who depends on another one.
+fn relaxed(project: &Existing, log: &str) -> Option<(Existing, String, String)> {
+    if !log.contains("ResolutionImpossible") {
+        return None;
+    }
+    let asked = log.lines().filter_map(|line| Some((line, line.split_once("The user requested ")?.1)));
+    let mut asked: Vec<(&str, String)> =
+        asked.filter_map(|(line, rest)| Some((line, crate::names::requirement_name(rest.trim())?))).collect();
+    // Who depends on others is what the program is about; who is depended on gives way first.
+    let is_wanted_by_others = |name: &str| {
+        let wanted = |line: &str| {
+            line.split_once(" depends on ")
+                .is_some_and(|(_, rest)| crate::names::requirement_name(rest.trim()).is_some_and(|other| other == name))
+        };
+        log.lines().any(wanted)
+    };
+    asked.sort_by_key(|(_, name)| !is_wanted_by_others(name));
+    asked.into_iter().find_map(|(line, name)| {
+        let mut changed = project.clone();
+        relax(&mut changed, &name).then(|| (changed, name, line.trim().to_owned()))
+    })
 }
 
 /// The project after all edits of one diagnosis.
@@ -241,15 +279,25 @@ fn last_run(text: &str) -> usize {
 }
 
 fn record(state: &mut State, phase: &str, ok: bool, diagnosis: Option<&Diagnosis>, edits: Vec<String>) {
+    let cause = diagnosis.map(|found| (found.pitfall.clone(), found.cause.clone(), found.excerpt.clone()));
+    record_as(state, phase, ok, cause, edits);
+}
+
+/// `cause`: id, sentence and line.
+fn record_as(state: &mut State, phase: &str, ok: bool, cause: Option<(String, String, String)>, edits: Vec<String>) {
+    let (diagnosis, cause, excerpt) = match cause {
+        Some((id, cause, excerpt)) => (Some(id), Some(cause), Some(excerpt)),
+        None => (None, None, None),
+    };
     state.attempts.push(Attempt {
         n: state.attempts.len() + 1,
         phase: phase.to_owned(),
         stage: phase.to_owned(),
         ok,
         seconds: (std::mem::take(&mut state.seconds) * 10.0).round() / 10.0,
-        diagnosis: diagnosis.map(|diagnosis| diagnosis.pitfall.clone()),
-        cause: diagnosis.map(|diagnosis| diagnosis.cause.clone()),
-        excerpt: diagnosis.map(|diagnosis| diagnosis.excerpt.clone()),
+        diagnosis,
+        cause,
+        excerpt,
         edits,
     });
 }
@@ -302,6 +350,26 @@ mod tests {
             assert!(why.contains("OpenGL"), "{why}");
             assert_eq!((state.project.dockerfile.as_str(), state.attempts[0].edits.len()), (FILE, 0));
         }
+    }
+
+    #[test]
+    fn of_versions_that_contradict_each_other_the_one_that_others_want_gives_way() {
+        let project = Existing {
+            dockerfile: "FROM python:3.11-slim-bookworm\nRUN pip install Flask==2.3.3 werkzeug==2.2.3\n".to_owned(),
+            ..Existing::default()
+        };
+        let log = "The conflict is caused by:\n    The user requested flask==2.3.3\n    The user requested \
+                   werkzeug==2.2.3\n    flask 2.3.3 depends on Werkzeug>=2.3.7\n\nERROR: ResolutionImpossible: for help";
+        let (state, _) = start(project, BTreeMap::new(), 3, true);
+        let failed =
+            Outcome::Failed { log: log.to_owned(), step: Some("RUN pip install Flask".to_owned()), seconds: 1.0 };
+        let (state, action) = next(state, failed, repro_knowledge::base());
+        assert_eq!(action, Action::Build);
+        assert!(
+            state.project.dockerfile.ends_with("pip install Flask==2.3.3 werkzeug\n"),
+            "{}",
+            state.project.dockerfile
+        );
     }
 
     #[test]
