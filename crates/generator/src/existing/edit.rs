@@ -9,7 +9,7 @@ use repro_dockerfile::{Dockerfile, EditError, Instruction, Keyword, ShellCommand
 use repro_note::Edit;
 
 use super::Existing;
-use super::read::{context, installs, requirement_of_line};
+use super::read::{context, declared, installs, requirement_of_line};
 use crate::edit::Applied;
 use crate::names::{normalise, requirement_name};
 
@@ -274,7 +274,9 @@ fn install(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Re
 
 fn add(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Result<(), String> {
     let name = requirement_name(spec).ok_or_else(|| format!("`{spec}` is no requirement"))?;
-    if spec != name && replace(project, &name, Some(spec))? {
+    // A name alone replaces a place that nobody else has.
+    let is_placed = declared(project).iter().any(|(known, old)| *known == name && old.contains("@ file:"));
+    if (spec != name || is_placed) && replace(project, &name, Some(spec))? {
         return Ok(());
     }
     install(project, spec, place, reason)
@@ -418,6 +420,20 @@ mod tests {
         let built = pin("setuptools<58", Place::Build(2)).dockerfile;
         assert!(built.contains("RUN echo 'setuptools<58' >> /etc/pip-constraints.txt\nENV PIP_CONSTRAINT="), "{built}");
         assert!(pin("pillow<10", Place::Run).dockerfile.contains("RUN pip install --no-cache-dir 'pillow<10'\n"));
+    }
+
+    #[test]
+    fn a_name_replaces_a_folder_of_somebody_s_machine() {
+        let mut project = project();
+        project
+            .files
+            .insert("conda.txt".to_owned(), "certifi @ file:///croot/certifi_1690232220950/work\nsix\n".to_owned());
+        let edit = Edit::PipAdd("certifi".to_owned());
+        let result = apply(&mut project, &edit, Place::Build(2), "why", &[], repro_knowledge::base());
+        assert_eq!(
+            (result, project.files["conda.txt"].as_str(), project.dockerfile.as_str()),
+            (Applied::Changed, "certifi\nsix\n", FILE)
+        );
     }
 
     #[test]
