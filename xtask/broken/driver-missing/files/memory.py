@@ -1,4 +1,3 @@
-"""Says how much memory each graphics card has."""
 import pynvml
 
 pynvml.nvmlInit()
