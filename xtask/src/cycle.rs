@@ -9,8 +9,9 @@ use repro_generator::overrides::{Overrides, TEMPLATE};
 use repro_generator::plan::{Plan, Source, SourceKind};
 use repro_generator::receipt::{Base, EvidenceSeen, Receipt};
 use repro_generator::repair::{self, Action, Attempt, End, Outcome, State};
+use repro_generator::search::Search;
 use repro_generator::verdict::{Level, Verdict};
-use repro_generator::{documents, planner, render};
+use repro_generator::{documents, planner, render, resolve};
 use repro_inspect::Facts;
 use sha2::{Digest as _, Sha256};
 
@@ -18,7 +19,7 @@ use crate::engine::{BuildRequest, BuildResult, Engine};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
 use crate::replay::Replay;
-use crate::{ask, bases, engine, environment, files, interrupt, learn, lock, report, smoke, source};
+use crate::{ask, bases, engine, environment, files, interrupt, learn, lock, report, search, smoke, source};
 
 /// Which repository, and what a person says about it on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -290,6 +291,7 @@ impl Cycle<'_> {
                     let words = self.options.ask.as_deref().unwrap_or_default();
                     ask::program(words, &question, &self.read.facts, &state.plan, &state.attempts)?
                 }
+                Action::Search(search) => self.search(&state.plan, &search)?,
                 Action::Lock => self.lock(&state.plan)?,
                 Action::Build if self.options.stop_after == Some(StopAfter::Lock) => {
                     return self.finish(&state, End::Stopped("stopped after the lock, as asked".to_owned()));
@@ -376,6 +378,20 @@ impl Cycle<'_> {
             lock::Resolved::NoWheel(instead) => Outcome::NoWheel { instead, seconds },
             lock::Resolved::Refused { log } => Outcome::Failed { log, seconds },
         })
+    }
+
+    /// Looks for what no note and no table knows.
+    fn search(&self, plan: &Plan, search: &Search) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let place = search::Place { engine: self.engine, project: self.project, base: plan.base_image.clone() };
+        let edits = match search {
+            Search::Wanted { wanted, before } => {
+                place.wanted(wanted, before.as_deref(), |name| installed(plan, name))?
+            }
+            // A plan has its day from the start.
+            Search::Day { .. } => Vec::new(),
+        };
+        Ok(Outcome::Found { edits, seconds: start.elapsed().as_secs_f64() })
     }
 
     fn neighbour(&self, plan: &Plan) -> anyhow::Result<Environment> {
@@ -697,6 +713,13 @@ pub fn environment_of(engine: &Engine, plan: &Plan, project: &Project) -> anyhow
             _ => Err(could_not_tell(why)),
         },
     }
+}
+
+/// The version of a distribution in the lock.
+fn installed(plan: &Plan, name: &str) -> Option<String> {
+    let lock = plan.lock.as_ref()?;
+    let lines: Vec<String> = lock.requirements.iter().chain(&lock.torch).cloned().collect();
+    resolve::pins_of(&lines).into_iter().find(|(known, _)| known == name).map(|(_, version)| version)
 }
 
 fn source_line(plan: &Plan) -> String {

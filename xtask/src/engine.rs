@@ -27,9 +27,9 @@ use serde::{Deserialize, Serialize};
 
 use self::process::Said;
 pub use self::{
-    build::{BuildFailure, BuildFailureKind, BuildOutcome, BuildRequest, BuildResult},
+    build::{BuildFailure, BuildFailureKind, BuildOutcome, BuildRequest, BuildResult, WAITS, pause},
     progress::BuildProgress,
-    run::{ChangeKind, Mount, RunRequest},
+    run::{Captured, ChangeKind, Mount, RunOutcome, RunRequest},
     temporary::Left,
 };
 use crate::interrupt;

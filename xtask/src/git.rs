@@ -475,6 +475,11 @@ pub fn commit_of(folder: &Path) -> Option<String> {
     in_folder(folder, &["rev-parse", "HEAD"])
 }
 
+/// The day (YYYY-MM-DD) of the last commit that changed something in `folder`; `None` where git does not say.
+pub fn last_change(folder: &Path) -> Option<String> {
+    in_folder(folder, &["log", "-1", "--format=%cs", "--", "."])
+}
+
 fn in_folder(folder: &Path, arguments: &[&str]) -> Option<String> {
     let before = [OsStr::new("-C"), folder.as_os_str()];
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();

@@ -11,7 +11,7 @@ use repro_generator::resolve::{self, FOLDER, Input, UV_VERSION};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunRequest, silence};
+use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunOutcome, RunRequest, WAITS, pause, silence};
 use crate::failure::{Failure, could_not_tell};
 use crate::files;
 
@@ -82,8 +82,8 @@ pub fn lock(
             ..RunRequest::default()
         };
         let start = Instant::now();
-        let outcome = engine.run(&request, &part, &mut |_| {})?;
-        text.push_str(&fs_err::read_to_string(&part).unwrap_or_default());
+        let (outcome, said) = run_patiently(engine, &request, &part)?;
+        text.push_str(&said);
         files::write_atomically(log, text.as_bytes())?;
         if outcome.exit_code != 0 {
             if outcome.interrupted {
@@ -102,8 +102,7 @@ pub fn lock(
                     log.display()
                 )));
             }
-            // A verdict of the resolver is one, whatever it retried before.
-            if silence::is_at_the_end(text.lines()) && !text.contains("No solution found") {
+            if was_silence(&text) {
                 anyhow::bail!(Failure::CouldNotTell(format!(
                     "the package index did not answer the resolver; see {}\nhint: check the network of containers with `cargo xtask doctor`",
                     log.display()
@@ -121,6 +120,81 @@ pub fn lock(
     files::write_atomically(&cached, serde_json::to_string(&(&resolved, &builders, &index))?.as_bytes())?;
     let lock = resolve::lock(plan, &resolved, &builders, index.as_deref(), verified);
     fitting(engine, plan, environment, lock, cache)
+}
+
+/// Runs a resolver; one that ended because the index was silent is begun again. Gives what it printed, too.
+fn run_patiently(engine: &Engine, request: &RunRequest, log: &Path) -> anyhow::Result<(RunOutcome, String)> {
+    for wait in WAITS {
+        let outcome = engine.run(request, log, &mut |_| {})?;
+        let said = fs_err::read_to_string(log).unwrap_or_default();
+        let is_over = outcome.exit_code == 0 || outcome.interrupted || outcome.timed_out;
+        if is_over || !was_silence(&said) {
+            return Ok((outcome, said));
+        }
+        pause(wait, "the package index did not answer the resolver");
+    }
+    let outcome = engine.run(request, log, &mut |_| {})?;
+    Ok((outcome, fs_err::read_to_string(log).unwrap_or_default()))
+}
+
+/// Did a server's silence end this resolve? A verdict of the resolver is one, whatever it retried before.
+fn was_silence(said: &str) -> bool {
+    silence::is_at_the_end(said.lines()) && !said.contains("No solution found")
+}
+
+/// Resolves requirements as of a day, for a Python: `name==version` each. `None` where that cannot be done.
+///
+/// # Errors
+/// Where the engine fails.
+pub fn as_of(
+    engine: &Engine,
+    environment: &Environment,
+    requirements: &[String],
+    python: &str,
+    date: &str,
+    cache: &Path,
+) -> anyhow::Result<Option<Vec<String>>> {
+    let resolver = resolver(engine, environment, cache)?;
+    let folder = tempfile::Builder::new().prefix("repro-resolve-").tempdir().context("no temporary folder")?;
+    let (text, words) = resolve::as_of(requirements, &environment.interpreter, python, date);
+    fs_err::write(folder.path().join(resolve::AS_OF_INPUT), text)?;
+    let request = RunRequest {
+        image: resolver,
+        name: "resolve".to_owned(),
+        command: Some(words),
+        mounts: vec![Mount::Bind { source: folder.path().to_owned(), target: FOLDER.to_owned(), read_only: false }],
+        timeout: Some(LIMIT),
+        user: Some("0".to_owned()),
+        ..RunRequest::default()
+    };
+    let (outcome, _) = run_patiently(engine, &request, &folder.path().join("log"))?;
+    if outcome.interrupted {
+        anyhow::bail!(Failure::Interrupted);
+    }
+    let resolved = fs_err::read_to_string(folder.path().join(resolve::AS_OF_OUTPUT)).unwrap_or_default();
+    Ok((outcome.exit_code == 0).then(|| resolve::pins(&resolved)))
+}
+
+/// The Pythons that all of these releases have wheels for, as far as some of them have none for the base's own. Empty where
+/// nothing is in the way.
+///
+/// # Errors
+/// Where the engine fails.
+pub fn pythons_with_wheels(
+    engine: &Engine,
+    environment: &Environment,
+    pins: &[(String, String)],
+    cache: &Path,
+) -> anyhow::Result<Vec<String>> {
+    let resolver = resolver(engine, environment, cache)?;
+    let image = environment.image_id.clone().unwrap_or_else(|| environment.image.clone());
+    let unfit = unfit(engine, pins, &resolver, &image, cache)?;
+    let mut all = unfit.into_values().map(|help| help.pythons);
+    let Some(mut common) = all.next() else { return Ok(Vec::new()) };
+    for pythons in all {
+        common.retain(|python| pythons.contains(python));
+    }
+    Ok(common)
 }
 
 /// A limit that a repair has set can lead to a release from before the base's Python.

@@ -20,6 +20,7 @@ mod proofs;
 mod read_tree;
 mod replay;
 mod report;
+mod search;
 mod setup;
 mod smoke;
 mod source;

@@ -108,6 +108,7 @@ impl Replay {
             | Outcome::OtherPython { .. }
             | Outcome::Advice { .. }
             | Outcome::NoAdvice
+            | Outcome::Found { .. }
             | Outcome::Trouble(_) => {}
         }
     }

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use fst::{IntoStreamer as _, Streamer as _};
+use serde::Serialize;
 
 /// The releases in the tables, in the order of a line's columns.
 pub const RELEASES: [&str; 3] = ["bullseye", "bookworm", "trixie"];
@@ -21,7 +22,8 @@ const MOST_PROVIDERS: usize = 3;
 const MOST_KEYS: usize = 200;
 
 /// What a file is, as the first letter of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FileKind {
     Command,
     Header,

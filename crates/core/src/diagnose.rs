@@ -11,6 +11,7 @@ use repro_note::{Edit, Phase, Pitfall, Rank, pattern};
 use serde::Serialize;
 
 use crate::base::{Entry, KnowledgeBase, full_id, place};
+use crate::contents::FileKind;
 use crate::context::Context;
 use crate::log::{Window, Windows};
 use crate::resolve::{self, Captures};
@@ -36,6 +37,32 @@ pub struct Diagnosis {
     pub source: Option<String>,
     /// Path and line of the pitfall, `knowledge/libraries/opencv-python.md:21`.
     pub note: String,
+}
+
+/// A failure that is understood, and whose cure no table knows for certain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenQuestion {
+    /// Full id of the family, `shared-objects/shared-object-missing`.
+    pub pitfall: String,
+    pub cause: String,
+    /// Line of the log that shows it, from 1.
+    pub line: usize,
+    pub excerpt: String,
+    pub wanted: Wanted,
+}
+
+/// What an answer is wanted for. Only the base image's own distribution, or the package index, has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Wanted {
+    /// The packages that bring a file.
+    File {
+        #[serde(rename = "file")]
+        kind: FileKind,
+        name: String,
+    },
+    /// A release of a distribution whose module has this name, or exists at all.
+    Name { distribution: String, module: String, name: Option<String> },
 }
 
 /// All patterns of all notes, with their literals.
@@ -148,6 +175,7 @@ struct Seen<'k> {
     index: &'k PatternIndex,
     context: Context,
     found: Vec<Ranked>,
+    questions: Vec<OpenQuestion>,
     /// Where in the clean log each pattern, by its number, has matched.
     places: BTreeMap<usize, BTreeSet<usize>>,
     /// Note and pitfall of what is ruled out.
@@ -162,8 +190,17 @@ impl Reading<'_> {
 
     /// What the whole log says, best first.
     pub fn finish(self) -> Vec<Diagnosis> {
+        self.finish_with_questions().0
+    }
+
+    /// As [`Self::finish`], with what is understood and has no certain answer, in the order of the log.
+    pub fn finish_with_questions(self) -> (Vec<Diagnosis>, Vec<OpenQuestion>) {
+        let (all, mut questions) = self.all();
+        questions.sort_by_key(|question| question.line);
+        let mut seen = BTreeSet::new();
+        questions.retain(|question| seen.insert(question.wanted.clone()));
         let mut diagnoses: Vec<Diagnosis> = Vec::new();
-        for diagnosis in self.all() {
+        for diagnosis in all {
             let known = |other: &Diagnosis| {
                 other.fix == diagnosis.fix && (!diagnosis.fix.is_empty() || other.pitfall == diagnosis.pitfall)
             };
@@ -171,17 +208,17 @@ impl Reading<'_> {
                 diagnoses.push(diagnosis);
             }
         }
-        diagnoses
+        (diagnoses, questions)
     }
 
-    /// As [`Self::finish`], with those that lead to the same fix.
-    fn all(self) -> Vec<Diagnosis> {
+    /// Everything, with those that lead to the same fix.
+    fn all(self) -> (Vec<Diagnosis>, Vec<OpenQuestion>) {
         let Self { windows, mut seen } = self;
         windows.finish(&mut |window| seen.look(window));
-        let Seen { mut found, ruled_out, .. } = seen;
+        let Seen { mut found, ruled_out, questions, .. } = seen;
         found.retain(|ranked| !ruled_out.contains(&ranked.owner));
         found.sort_by(|a, b| (a.rank, a.line, &a.diagnosis.pitfall).cmp(&(b.rank, b.line, &b.diagnosis.pitfall)));
-        found.into_iter().map(|ranked| ranked.diagnosis).collect()
+        (found.into_iter().map(|ranked| ranked.diagnosis).collect(), questions)
     }
 }
 
@@ -230,11 +267,20 @@ impl Seen<'_> {
             } else {
                 Some(Vec::new())
             };
-            // A family whose table has no answer says nothing.
-            let Some(fix) = fix else { continue };
             // Of a match over several lines the last one is decisive: what stands before leads up to it.
             let end = whole.end().saturating_sub(1).max(whole.start());
             let line = window.line_of(end);
+            if let Some(wanted) = resolve::question(self.base, &pitfall.block.fix, library, &self.context, &captures) {
+                self.questions.push(OpenQuestion {
+                    pitfall: full_id(note, pitfall),
+                    cause: pitfall.cause.clone(),
+                    line,
+                    excerpt: shortened(window.line_at(end)),
+                    wanted,
+                });
+            }
+            // A family whose table has no answer says nothing.
+            let Some(fix) = fix else { continue };
             self.found.push(Ranked {
                 rank: pitfall.block.rank,
                 line,
@@ -263,11 +309,25 @@ impl KnowledgeBase {
         reading.finish()
     }
 
+    /// As [`Self::diagnose`], with what is understood and has no certain answer.
+    pub fn diagnose_with_questions(&self, log: &str, context: &Context) -> (Vec<Diagnosis>, Vec<OpenQuestion>) {
+        let mut reading = self.reading(context.clone());
+        reading.push(log.as_bytes());
+        reading.finish_with_questions()
+    }
+
     /// As [`Self::diagnose`], for a log that comes in pieces.
     pub fn reading(&self, context: Context) -> Reading<'_> {
         let index = self.patterns.get_or_init(|| PatternIndex::new(&self.entries));
-        let seen =
-            Seen { base: self, index, context, found: Vec::new(), places: BTreeMap::new(), ruled_out: BTreeSet::new() };
+        let seen = Seen {
+            base: self,
+            index,
+            context,
+            found: Vec::new(),
+            questions: Vec::new(),
+            places: BTreeMap::new(),
+            ruled_out: BTreeSet::new(),
+        };
         Reading { windows: Windows::new(), seen }
     }
 
@@ -275,7 +335,7 @@ impl KnowledgeBase {
     pub(crate) fn matches(&self, log: &str, context: &Context) -> Vec<Diagnosis> {
         let mut reading = self.reading(context.clone());
         reading.push(log.as_bytes());
-        reading.all()
+        reading.all().0
     }
 }
 

@@ -42,7 +42,7 @@ pub use base::{KnowledgeBase, Match, is_note, normalised};
 pub use context::Context;
 /// What is known when a log is diagnosed; the same value that planning uses.
 pub use context::Context as LogContext;
-pub use diagnose::{Diagnosis, Reading};
+pub use diagnose::{Diagnosis, OpenQuestion, Reading, Wanted};
 pub use environment::Environment;
 pub use header::Header;
 pub use query::{Answer, Query};

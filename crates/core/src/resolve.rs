@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 use pep508_rs::{Requirement, VersionOrUrl};
-use repro_note::template::INSTALLED;
+use repro_note::template::{INSTALLED, Part};
 use repro_note::{Edit, Fix, Strings, template};
 
 use crate::base::{KnowledgeBase, normalised};
 use crate::contents::FileKind;
 use crate::context::{Context, is_within};
+use crate::diagnose::Wanted;
 
 /// Named groups of a pattern that matched, as the log has them.
 pub(crate) type Captures = BTreeMap<String, String>;
@@ -25,6 +26,50 @@ pub(crate) fn edits(
 ) -> Option<Vec<Edit>> {
     let mut fitting = fixes.iter().filter(|fix| context.holds(&fix.when, library, false));
     fitting.find_map(|fix| edits_of(base, fix, context, captures))
+}
+
+/// What the first fix that applies asks of a table that has no answer, or one that was never sure.
+pub(crate) fn question(
+    base: &KnowledgeBase,
+    fixes: &[Fix],
+    library: &[String],
+    context: &Context,
+    captures: &Captures,
+) -> Option<Wanted> {
+    let fix = fixes.iter().find(|fix| context.holds(&fix.when, library, false))?;
+    let packages = fix.apt.iter().flat_map(|apt| apt.on(context.release()));
+    packages.chain(fix.pip_pin.0.iter().cloned()).find_map(|text| {
+        template::parts(&text).into_iter().find_map(|part| match part {
+            Part::Placeholder { capture, table: Some(table) } => {
+                wanted(base, table, captures.get(capture)?, context, captures)
+            }
+            _ => None,
+        })
+    })
+}
+
+fn wanted(base: &KnowledgeBase, table: &str, value: &str, context: &Context, captures: &Captures) -> Option<Wanted> {
+    let file = |kind: FileKind| {
+        let is_known = base.packages_of(kind, value, context.release()).is_some();
+        (!is_known && template::is_plain(value)).then(|| Wanted::File { kind, name: value.to_owned() })
+    };
+    match table {
+        "shared_object" => file(FileKind::SharedObject),
+        "header" => file(FileKind::Header),
+        "command" => file(FileKind::Command),
+        "pkg_config" => file(FileKind::PkgConfig),
+        "cmake" => file(FileKind::CMake),
+        // The table knows the great breaks only.
+        "before_break" => {
+            let distribution = distribution_with(base, value, context)?;
+            // A module of any name may be somebody's own: what is on the index under it is another program.
+            let is_declared = context.distributions.as_ref().is_some_and(|known| known.contains_key(&distribution));
+            let is_known = is_declared || base.distribution_of_import(value).is_some();
+            let name = captures.get("name").cloned();
+            is_known.then(|| Wanted::Name { distribution, module: value.to_owned(), name })
+        }
+        _ => None,
+    }
 }
 
 /// Makes an edit of a filled-in text.
@@ -112,13 +157,13 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
     }
 }
 
-/// The distribution to install for a module that is missing: out of the tables and notes, else the module's own name
-/// where that may well be one.
 /// `11` of `3.11.4`.
 fn minor_of(python: &str) -> Option<u32> {
     python.strip_prefix("3.")?.split('.').next()?.parse().ok()
 }
 
+/// The distribution to install for a module that is missing: out of the tables and notes, else the module's own name
+/// where that may well be one.
 fn distribution(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
     let top = module.split('.').next().unwrap_or(module);
     if context.repository_modules.iter().any(|local| is_within(module, local) || local == top) {
@@ -145,14 +190,18 @@ fn distribution(base: &KnowledgeBase, module: &str, context: &Context) -> Option
     plausible.then(|| module.to_ascii_lowercase().replace('_', "-"))
 }
 
+/// The distribution that a module belongs to, unless it is the repository's own or Python's.
+fn distribution_with(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
+    let top = module.split('.').next().unwrap_or(module);
+    let python = context.python.as_deref().unwrap_or("3.11");
+    let is_own = context.repository_modules.iter().any(|local| local == top) || base.tables().is_stdlib(top, python);
+    (!is_own).then(|| base.distribution_of_import(module).map_or_else(|| normalised(top), normalised))
+}
+
 /// The requirement that keeps away the release which may have removed what a program asks of this module: of those
 /// that came after the program's date the first one, without a date the last one.
 fn before_break(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
-    let top = module.split('.').next().unwrap_or(module);
-    if context.repository_modules.iter().any(|local| local == top) {
-        return None;
-    }
-    let distribution = base.distribution_of_import(module).map_or_else(|| normalised(top), normalised);
+    let distribution = distribution_with(base, module, context)?;
     let breaking = base.tables().breaking_releases(&distribution, context.date);
     let chosen = if context.date.is_some() { breaking.first() } else { breaking.last() };
     chosen.map(|breaking| breaking.pin.clone())

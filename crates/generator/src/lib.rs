@@ -12,6 +12,7 @@ pub mod render;
 pub mod repair;
 pub mod report;
 pub mod resolve;
+pub mod search;
 #[cfg(test)]
 mod testing;
 pub mod verdict;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use repro_core::{Context, Diagnosis, KnowledgeBase, Phase};
+use repro_core::{Context, Diagnosis, KnowledgeBase, OpenQuestion, Phase};
 use repro_inspect::Action as Deed;
 use repro_note::Edit;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use crate::names::requirement_name;
 use crate::plan::{Lock, Plan, Reason};
 use crate::planner::{self, about, context, promote};
 use crate::resolve;
+use crate::search::{self, Search};
 use crate::verdict::Verdict;
 
 /// What the runner is to do.
@@ -26,6 +27,8 @@ pub enum Action {
     Build,
     /// Run the image that was built last.
     Run,
+    /// Look for what no note and no table knows, and report [`Outcome::Found`].
+    Search(Search),
     /// Nothing known is left: ask somebody else, and report [`Outcome::Advice`] or [`Outcome::NoAdvice`].
     Ask(Question),
     Stop(End),
@@ -87,6 +90,11 @@ pub enum Outcome {
     Ran {
         verdict: Verdict,
         log: String,
+        seconds: f64,
+    },
+    /// What a search has led to; empty where it found nothing.
+    Found {
+        edits: Vec<Edit>,
         seconds: f64,
     },
     /// Somebody else says what to change.
@@ -151,8 +159,20 @@ pub struct State {
     questions: usize,
     /// What was asked last.
     asked: Option<Question>,
+    /// What was searched for.
+    searched: BTreeSet<Search>,
+    /// The failure that is being searched about.
+    searching: Option<Box<Searching>>,
     /// How things were before the last repair, in case it makes them worse.
     before: Option<Box<Before>>,
+}
+
+/// A failure whose cure is being looked for.
+#[derive(Debug, Clone)]
+struct Searching {
+    question: OpenQuestion,
+    log: String,
+    why: String,
 }
 
 /// A failure, as it was before somebody tried to mend it.
@@ -222,6 +242,8 @@ pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>, pyt
         pythons,
         questions: 0,
         asked: None,
+        searched: BTreeSet::new(),
+        searching: None,
         before: None,
     };
     let action = if stage == Stage::Lock { Action::Lock } else { Action::Build };
@@ -299,6 +321,10 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             let why = format!("the {} failed", if state.stage == Stage::Lock { "resolve" } else { "build" });
             repair(state, &log, &why, knowledge)
         }
+        Outcome::Found { edits, seconds } => {
+            state.seconds += seconds;
+            found(state, edits, knowledge)
+        }
         Outcome::Advice { edits, why } => advised(state, edits, why),
         Outcome::NoAdvice => {
             let question = state.asked.take();
@@ -343,7 +369,7 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         repository_modules: state.own_modules.clone(),
         ..context(&state.plan, None, knowledge)
     };
-    let diagnoses = knowledge.diagnose(log, &log_context);
+    let (diagnoses, questions) = knowledge.diagnose_with_questions(log, &log_context);
     let mut moves: Vec<Move> = if state.stage == Stage::Lock { built_here(log) } else { Vec::new() };
     moves.extend(diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)));
     if state.stage == Stage::Lock {
@@ -362,22 +388,15 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
     }
     if !last {
         for step in &moves {
-            if let Some((plan, edits, fixes)) = apply(&state, step) {
-                state.before = Some(Box::new(Before {
-                    plan: state.plan.clone(),
-                    stage: state.stage,
-                    log: log.to_owned(),
-                    tried: edits.clone(),
-                    fixes: state.fixes.len(),
-                }));
-                return resume(
-                    state,
-                    plan,
-                    Some((step.id.clone(), step.cause.clone(), step.excerpt.clone())),
-                    edits,
-                    fixes,
-                );
+            if let Some(changed) = apply(&state, step) {
+                return go_on(state, step, changed, log);
             }
+        }
+        let before = state.plan.resolve_date.clone().or_else(|| day_of(&state.plan.source.committed));
+        if let Some((question, search)) = search::next(questions, &mut state.searched, before.as_deref()) {
+            let (log, why) = (log.to_owned(), why.to_owned());
+            state.searching = Some(Box::new(Searching { question, log, why }));
+            return (state, Action::Search(search));
         }
         // Nothing known mends this command: another of the repository's own may still run.
         if state.stage == Stage::Run
@@ -407,6 +426,51 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         why
     };
     (state, Action::Stop(End::NotReproduced(why)))
+}
+
+/// Makes what a search has found, where that is something new; else goes on without it.
+fn found(mut state: State, edits: Vec<Edit>, knowledge: &KnowledgeBase) -> (State, Action) {
+    let Some(searching) = state.searching.take() else {
+        let why = "an answer came that nobody had asked for".to_owned();
+        return (state, Action::Stop(End::CouldNotTell(why)));
+    };
+    let Searching { question, log, why } = *searching;
+    let step = Move {
+        id: question.pitfall,
+        cause: question.cause,
+        excerpt: Some(question.excerpt),
+        about: Vec::new(),
+        edits,
+        undated: false,
+        relax: Vec::new(),
+    };
+    match apply(&state, &step) {
+        Some(changed) => go_on(state, &step, changed, &log),
+        None => repair(state, &log, &why, knowledge),
+    }
+}
+
+/// The day of a time of a commit.
+fn day_of(committed: &str) -> Option<String> {
+    committed.get(..10).map(str::to_owned)
+}
+
+/// Goes on with what a move makes of the plan; how it was is kept, in case that makes things worse.
+fn go_on(
+    mut state: State,
+    step: &Move,
+    (plan, edits, fixes): (Plan, Vec<String>, Vec<FixApplied>),
+    log: &str,
+) -> (State, Action) {
+    state.before = Some(Box::new(Before {
+        plan: state.plan.clone(),
+        stage: state.stage,
+        log: log.to_owned(),
+        tried: edits.clone(),
+        fixes: state.fixes.len(),
+    }));
+    let cause = (step.id.clone(), step.cause.clone(), step.excerpt.clone());
+    resume(state, plan, Some(cause), edits, fixes)
 }
 
 /// What else can be done about a failure whose repair made things worse.
@@ -922,7 +986,7 @@ mod tests {
                 Action::Lock => Outcome::Failed { log: "Because eye==1 has no wheel".to_owned(), seconds: 1.0 },
                 Action::Build => built(),
                 Action::Run => ran(false, ""),
-                Action::Ask(_) | Action::Stop(_) => break,
+                Action::Search(_) | Action::Ask(_) | Action::Stop(_) => break,
             };
             (state, action) = next(state, outcome, &knowledge);
         }

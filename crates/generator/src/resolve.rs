@@ -88,6 +88,25 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
     Input { files, requirements, builders }
 }
 
+/// The file that [`as_of`] reads.
+pub const AS_OF_INPUT: &str = "as-of.in";
+/// The file that [`as_of`] writes.
+pub const AS_OF_OUTPUT: &str = "as-of.out";
+
+/// The input, and `uv` with its arguments, for a resolve of loose requirements as of a day (YYYY-MM-DD).
+pub fn as_of(requirements: &[String], interpreter: &str, python: &str, date: &str) -> (String, Vec<String>) {
+    let (input, output) = (format!("{FOLDER}/{AS_OF_INPUT}"), format!("{FOLDER}/{AS_OF_OUTPUT}"));
+    let words =
+        ["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never", "--python"];
+    let more = [interpreter, "--python-version", python, "--exclude-newer", date, "--output-file", &output, &input];
+    (text(requirements), words.into_iter().chain(more).map(str::to_owned).collect())
+}
+
+/// Name and version of those requirements that name one exact release.
+pub fn pins_of(requirements: &[String]) -> Vec<(String, String)> {
+    requirements.iter().filter_map(|spec| Some((requirement_name(spec)?, exact_version(spec)?.to_owned()))).collect()
+}
+
 /// The requirements that name one exact release: `(name, version)`, in the order of the plan.
 pub fn exact_pins(plan: &Plan) -> Vec<(String, String)> {
     let is_late = |name: &str| plan.pip.unisolated.iter().any(|u| u.value == name);
@@ -165,7 +184,7 @@ pub fn lock(plan: &Plan, resolved: &str, builders: &str, torch_index: Option<&st
 }
 
 /// The requirement lines of a compiled file.
-fn pins(text: &str) -> Vec<String> {
+pub fn pins(text: &str) -> Vec<String> {
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with(['#', '-']))

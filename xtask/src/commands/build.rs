@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use repro_dockerfile::Dockerfile;
@@ -14,6 +14,7 @@ use repro_generator::edit::{Applied, describe};
 use repro_generator::existing::{self, Action, Existing, Outcome, State};
 use repro_generator::receipt::{Base, Receipt};
 use repro_generator::repair::{End, FixApplied};
+use repro_generator::search::Search;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -24,7 +25,7 @@ use crate::engine::{BuildRequest, BuildResult, Engine, RunRequest};
 use crate::failure::{Failure, input};
 use crate::project::Project;
 use crate::report::{self, Format};
-use crate::{bases, engine, files, git, interrupt, lock};
+use crate::{bases, engine, files, git, interrupt, lock, search};
 
 /// Build a Dockerfile that is already there, and mend what fails.
 ///
@@ -107,7 +108,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Err(input(format!("`--base {base}`: {why}\nhint: write it as `name:tag`")));
         }
     }
-    let settled = settle(&mut project, &build_args, !args.no_fix);
+    let mut settled = settle(&mut project, &build_args, !args.no_fix);
+    if !args.no_fix {
+        let foreseen = existing::prevent(&mut project, &build_args, repro_knowledge::base());
+        for fix in &foreseen {
+            report::status("Preventing", format!("{}: {}", fix.new.as_deref().unwrap_or_default(), fix.reason));
+        }
+        settled.extend(foreseen);
+    }
     if args.sudo {
         engine::through_sudo();
     }
@@ -129,6 +137,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         build_args: &build_args,
         tag: tag(args, &places)?,
         work,
+        home,
         receipt: Receipt {
             schema: 1,
             repo: places.name.clone(),
@@ -261,6 +270,8 @@ struct Builder<'a> {
     build_args: &'a BTreeMap<String, String>,
     tag: String,
     work: PathBuf,
+    /// Where answers are kept.
+    home: Project,
     receipt: Receipt,
     /// How many modules the last smoke test imported.
     modules: usize,
@@ -288,6 +299,7 @@ impl Builder<'_> {
             let outcome = match action {
                 Action::Build => self.build(&state.project, number)?,
                 Action::Smoke => self.smoke(&state.project, number)?,
+                Action::Search(search) => self.search(&state.project, &search)?,
                 Action::Stop(end) => return Ok((state, end)),
             };
             (state, action) = existing::next(state, outcome, repro_knowledge::base());
@@ -354,6 +366,25 @@ impl Builder<'_> {
             BuildResult::Failed(failure) => {
                 let (what, hint) = failure.kind.trouble();
                 Outcome::Trouble(format!("{what}; see {}\nhint: {hint}", log.display()))
+            }
+        })
+    }
+
+    /// Looks for what no note and no table knows.
+    fn search(&self, project: &Existing, search: &Search) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let file = Dockerfile::parse(&project.dockerfile);
+        let base = existing::root_image(&file, self.build_args).unwrap_or_default();
+        let place = search::Place { engine: self.engine, project: &self.home, base };
+        let seconds = || start.elapsed().as_secs_f64();
+        Ok(match search {
+            Search::Wanted { wanted, before } => {
+                let edits = place.wanted(wanted, before.as_deref(), |_| None)?;
+                Outcome::Found { edits, seconds: seconds() }
+            }
+            Search::Day { requirements } => {
+                let day = place.day(requirements, &self.places.context)?;
+                Outcome::Dated { day, seconds: seconds() }
             }
         })
     }

@@ -151,8 +151,17 @@ impl BuildFailureKind {
     }
 }
 
-/// How long to wait before a build is taken up again after a server did not answer.
-const WAITS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+/// How long to wait before something is taken up again after a server did not answer.
+pub const WAITS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+
+/// Waits, says why, and ends early when the user wants no more.
+pub fn pause(wait: Duration, why: &str) {
+    crate::report::status("Waiting", format!("{} s: {why}", wait.as_secs()));
+    let end = Instant::now() + wait;
+    while Instant::now() < end && !crate::interrupt::requested() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
 
 impl Engine {
     /// As [`Self::build`]; a build that ended because a server was silent is taken up again, from its cached layers.
@@ -171,11 +180,7 @@ impl Engine {
             let Some(wait) = wait.filter(|_| is_silence && !crate::interrupt::requested()) else {
                 return Ok(BuildOutcome { seconds, ..outcome });
             };
-            crate::report::status("Waiting", format!("{} s: a server did not answer the build", wait.as_secs()));
-            let end = Instant::now() + wait;
-            while Instant::now() < end && !crate::interrupt::requested() {
-                std::thread::sleep(Duration::from_millis(200));
-            }
+            pause(wait, "a server did not answer the build");
         }
         Err(EngineError::Interrupted)
     }

@@ -51,7 +51,7 @@ pub fn conflicts(
         if let Some(python) = context.python.as_deref()
             && let Some(newest) = pythons.last()
             && !pythons.iter().any(|known| python == known || python.starts_with(&format!("{known}.")))
-            && let Some(image) = other_python(&file, build_args, newest, knowledge)
+            && let Some(image) = other_python(project, build_args, newest, knowledge)
         {
             found.push(Conflict {
                 message: format!(
@@ -97,13 +97,13 @@ fn public(version: &str) -> &str {
 }
 
 /// The official image with another Python, where the file starts from one.
-fn other_python(
-    file: &Dockerfile,
+pub(super) fn other_python(
+    project: &Existing,
     build_args: &BTreeMap<String, String>,
     python: &str,
     knowledge: &KnowledgeBase,
 ) -> Option<String> {
-    let image = root_image(file, build_args)?;
+    let image = root_image(&Dockerfile::parse(&project.dockerfile), build_args)?;
     let (_, kind) = image.strip_prefix("python:")?.split_once('-')?;
     let suite = kind.strip_prefix("slim-").or_else(|| kind.strip_prefix("slim").map(|_| "")).filter(|s| !s.is_empty());
     if kind.starts_with("slim") {

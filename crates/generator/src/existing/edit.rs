@@ -22,6 +22,16 @@ pub enum Place {
     Run,
 }
 
+impl Place {
+    /// How attempts call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Build(_) => "build",
+            Self::Run => "run",
+        }
+    }
+}
+
 /// Instructions that come after everything that installs.
 const CLOSING: [Keyword; 6] =
     [Keyword::Cmd, Keyword::Entrypoint, Keyword::Expose, Keyword::Healthcheck, Keyword::Stopsignal, Keyword::User];
@@ -29,6 +39,9 @@ const CLOSING: [Keyword; 6] =
 const BUILDERS: [&str; 3] = ["pip", "setuptools", "wheel"];
 /// File in the image that holds limits for whatever pip installs.
 const CONSTRAINTS: &str = "/etc/pip-constraints.txt";
+/// The variables by which pip and uv learn of it.
+const CONSTRAINED: &str = "PIP_CONSTRAINT=/etc/pip-constraints.txt PIP_BUILD_CONSTRAINT=/etc/pip-constraints.txt \
+                           UV_CONSTRAINT=/etc/pip-constraints.txt UV_BUILD_CONSTRAINT=/etc/pip-constraints.txt";
 
 /// Applies one edit. Applying it again changes nothing.
 ///
@@ -245,22 +258,47 @@ fn pin(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Result
     if replace(project, &name, Some(&spec))? {
         return Ok(());
     }
+    let file = Dockerfile::parse(&project.dockerfile);
     match place {
         // What something else asks for, or what a build asks for in an environment of its own.
-        Place::Build(_) => {
+        Place::Build(index) if installs(&file).iter().any(|install| install.instruction == index) => {
             let line = format!("RUN echo {} >> {CONSTRAINTS}", shell_quote(&spec));
             if project.dockerfile.contains(&line) {
                 return Ok(());
             }
-            let env = format!("ENV PIP_CONSTRAINT={CONSTRAINTS} PIP_BUILD_CONSTRAINT={CONSTRAINTS}");
-            let mut lines = vec![line, env];
+            let mut lines = vec![line, format!("ENV {CONSTRAINED}")];
             // A setup script without a build system of its own is run with what the image has.
             if BUILDERS.contains(&name.as_str()) {
                 lines.push(format!("RUN {} install --no-cache-dir {}", pip(project, place), shell_quote(&spec)));
             }
             insert(project, &lines, place, reason, true)
         }
-        Place::Run => install(project, &spec, place, reason),
+        // A program of the image has failed.
+        Place::Build(_) | Place::Run => install(project, &spec, place, reason),
+    }
+}
+
+/// Limits whatever is installed to these releases, in every stage that installs something.
+pub(super) fn limit(project: &mut Existing, pins: &[String], reason: &str) {
+    let words = pins.iter().map(|pin| shell_quote(pin)).collect::<Vec<_>>().join(" ");
+    let lines = [format!("RUN printf '%s\\n' {words} >> {CONSTRAINTS}"), format!("ENV {CONSTRAINED}")];
+    let file = Dockerfile::parse(&project.dockerfile);
+    let installs = installs(&file);
+    let mut limited: Vec<usize> = Vec::new();
+    let mut places: Vec<usize> = Vec::new();
+    for (number, stage) in file.stages().iter().enumerate() {
+        let first = installs.iter().map(|install| install.instruction).find(|at| stage.instructions.contains(at));
+        // A stage on another one has its files and variables.
+        if stage.base.is_some_and(|base| limited.contains(&base)) {
+            limited.push(number);
+        } else if let Some(at) = first {
+            limited.push(number);
+            places.push(at);
+        }
+    }
+    for at in places.into_iter().rev() {
+        // An instruction that is there can be preceded.
+        let _ = insert(project, &lines, Place::Build(at), reason, true);
     }
 }
 

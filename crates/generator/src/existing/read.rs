@@ -191,6 +191,28 @@ pub fn declared(project: &Existing) -> Vec<(String, String)> {
     found
 }
 
+/// The requirements that a resolver can read, for any system.
+pub fn specs(project: &Existing) -> Vec<String> {
+    let mut specs: Vec<String> = declared(project).into_iter().map(|(_, spec)| spec).collect();
+    specs.retain(|spec| names::parse(spec).is_some() && !spec.contains("@ "));
+    specs.sort();
+    specs.dedup();
+    specs
+}
+
+/// The distribution whose build failed, as this line of pip or uv says.
+///
+/// pip says "ERROR: Failed building wheel for NAME" and "ERROR: Could not build wheels for NAME", uv "Failed to build
+/// `NAME==1.0`".
+pub(super) fn failed_build(line: &str) -> Option<String> {
+    let rest = ["Failed building wheel for ", "Could not build wheels for ", "Failed to build "]
+        .iter()
+        .find_map(|words| line.split_once(words))?
+        .1;
+    let name = rest.trim_start_matches(['`', '\'']).split([' ', ',', '`', '\'', '=']).next()?;
+    names::requirement_name(name)
+}
+
 /// The distributions that the final image is said to have, for a smoke test: what is installed for other systems only is
 /// left out.
 pub fn distributions(project: &Existing) -> Vec<String> {

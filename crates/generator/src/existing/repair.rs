@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use repro_core::{Diagnosis, KnowledgeBase, Phase};
+use repro_core::{Diagnosis, KnowledgeBase, OpenQuestion, Phase};
 use repro_dockerfile::{Dockerfile, Keyword};
+use repro_note::Edit;
 
 use super::Existing;
-use super::edit::{Place, apply, relax};
+use super::conflicts::other_python;
+use super::edit::{Place, apply, limit, relax};
 use super::read::{self, context};
 use crate::edit::{Applied, describe};
 use crate::repair::{Attempt, End, FixApplied};
+use crate::search::{self, Day, Search};
 
 /// Smoke tests that may fail before nothing more is tried.
 const MOST_SMOKES: usize = 3;
@@ -21,6 +24,8 @@ pub enum Action {
     Build,
     /// Import what the image is said to have.
     Smoke,
+    /// Look for what no note and no table knows, and report [`Outcome::Found`] or [`Outcome::Dated`].
+    Search(Search),
     Stop(End),
 }
 
@@ -45,6 +50,16 @@ pub enum Outcome {
         logs: Vec<String>,
         seconds: f64,
     },
+    /// What a search for a file or a name has led to; empty where it found nothing.
+    Found {
+        edits: Vec<Edit>,
+        seconds: f64,
+    },
+    /// The releases of the day; `None` where they could not be had.
+    Dated {
+        day: Option<Day>,
+        seconds: f64,
+    },
     /// Nothing can be said about the Dockerfile.
     Trouble(String),
 }
@@ -62,6 +77,18 @@ pub struct State {
     seen: Vec<Existing>,
     smokes: usize,
     seconds: f64,
+    /// What was searched for.
+    searched: BTreeSet<Search>,
+    /// The failure that is being searched about.
+    searching: Option<Searching>,
+}
+
+/// A failure whose cure is being looked for.
+#[derive(Debug, Clone)]
+struct Searching {
+    question: Option<OpenQuestion>,
+    logs: Vec<String>,
+    place: Place,
 }
 
 /// Begins. Without `fix` one build and one smoke test are made, and what is wrong is told.
@@ -81,6 +108,8 @@ pub fn start(
         fix,
         smokes: 0,
         seconds: 0.0,
+        searched: BTreeSet::new(),
+        searching: None,
     };
     (state, Action::Build)
 }
@@ -108,34 +137,122 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             let place = Place::Build(index.unwrap_or_else(|| last_run(&state.project.dockerfile)));
             repair(state, &[log], place, knowledge)
         }
+        Outcome::Found { edits, seconds } => {
+            state.seconds += seconds;
+            found(state, edits, knowledge)
+        }
+        Outcome::Dated { day, seconds } => {
+            state.seconds += seconds;
+            dated(state, day, knowledge)
+        }
         Outcome::Trouble(why) => (state, Action::Stop(End::CouldNotTell(why))),
     }
+}
+
+/// Makes what a search has found, where that is something new; else goes on without it.
+fn found(mut state: State, edits: Vec<Edit>, knowledge: &KnowledgeBase) -> (State, Action) {
+    let Some(Searching { question, logs, place }) = state.searching.take() else { return unasked(state) };
+    let diagnosis = question.map(|question| Diagnosis {
+        pitfall: question.pitfall,
+        cause: question.cause,
+        line: question.line,
+        excerpt: question.excerpt,
+        fixable: true,
+        fix: edits,
+        source: None,
+        note: String::new(),
+    });
+    let step = diagnosis.and_then(|diagnosis| {
+        let step = mended(&state, &state.project, &diagnosis, place, knowledge)?;
+        Some((diagnosis, step))
+    });
+    match step {
+        Some((diagnosis, step)) => build_again(state, place, Some(&diagnosis), step),
+        None => repair(state, &logs, place, knowledge),
+    }
+}
+
+/// Limits everything to the releases of a day, where that is something new; else goes on without it.
+fn dated(mut state: State, day: Option<Day>, knowledge: &KnowledgeBase) -> (State, Action) {
+    let Some(Searching { logs, place, .. }) = state.searching.take() else { return unasked(state) };
+    let Some(day) = day else { return repair(state, &logs, place, knowledge) };
+    let mut project = state.project.clone();
+    let reason = format!("later releases than those of {} broke it", day.date);
+    let image = day.python.as_deref().and_then(|python| other_python(&project, &state.build_args, python, knowledge));
+    let mut edits = vec![format!("resolve as of {}", day.date)];
+    if let Some(image) = image
+        && apply(&mut project, &Edit::BaseImage(image.clone()), place, &reason, &[], knowledge) == Applied::Changed
+    {
+        edits.push(format!("base_image {image}"));
+    }
+    limit(&mut project, &day.pins, &reason);
+    if state.seen.contains(&project) {
+        return repair(state, &logs, place, knowledge);
+    }
+    let fix = FixApplied { action: "order".to_owned(), reason: reason.clone(), old: None, new: Some(day.date) };
+    let cause = ("resolve/dated".to_owned(), reason, excerpt(&logs));
+    record_as(&mut state, place.name(), false, Some(cause), edits);
+    state.fixes.push(fix);
+    state.seen.push(project.clone());
+    state.project = project;
+    (state, Action::Build)
+}
+
+fn unasked(state: State) -> (State, Action) {
+    (state, Action::Stop(End::CouldNotTell("an answer came that nobody had asked for".to_owned())))
+}
+
+/// The last line that says something.
+fn excerpt(logs: &[String]) -> String {
+    let last = logs.first().and_then(|log| log.lines().rev().map(str::trim).find(|line| !line.is_empty()));
+    last.unwrap_or_default().chars().take(300).collect()
+}
+
+/// Builds what a diagnosis has made of the files.
+fn build_again(mut state: State, place: Place, cause: Option<&Diagnosis>, step: Step) -> (State, Action) {
+    record(&mut state, place.name(), false, cause, step.edits);
+    state.seen.push(step.project.clone());
+    state.project = step.project;
+    state.fixes.extend(step.fixes);
+    (state, Action::Build)
 }
 
 /// Each log is a failure of its own, with a cause of its own.
 fn repair(mut state: State, logs: &[String], place: Place, knowledge: &KnowledgeBase) -> (State, Action) {
     // A step of somebody's own Dockerfile may well run the program.
-    let (phase, name) = match place {
-        Place::Build(_) => (None, "build"),
-        Place::Run => (Some(Phase::Run), "run"),
-    };
+    let phase = if place == Place::Run { Some(Phase::Run) } else { None };
     let asked = repro_core::Context { phase, ..context(&state.project, &state.build_args, knowledge) };
-    let diagnoses: Vec<Vec<Diagnosis>> = logs.iter().map(|log| knowledge.diagnose(log, &asked)).collect();
+    let (mut diagnoses, mut questions) = (Vec::new(), Vec::new());
+    for log in logs {
+        let (mut found, open) = knowledge.diagnose_with_questions(log, &asked);
+        found.extend(foreseen(log, &asked, knowledge));
+        diagnoses.push(found);
+        questions.extend(open);
+    }
     let is_last = state.attempts.len() + 1 >= state.max_attempts || state.smokes >= MOST_SMOKES;
     if state.fix && !is_last {
-        let mut project = state.project.clone();
-        let (mut edits, mut fixes, mut cause) = (Vec::new(), Vec::new(), None);
+        let mut step = Step { project: state.project.clone(), edits: Vec::new(), fixes: Vec::new() };
+        let mut cause = None;
         for diagnoses in &diagnoses {
-            let step = diagnoses.iter().filter(|diagnosis| diagnosis.fixable).find_map(|diagnosis| {
-                mended(&state, &project, diagnosis, place, knowledge).map(|step| (diagnosis, step))
+            let one = diagnoses.iter().filter(|diagnosis| diagnosis.fixable).find_map(|diagnosis| {
+                mended(&state, &step.project, diagnosis, place, knowledge).map(|step| (diagnosis, step))
             });
-            let Some((diagnosis, step)) = step else { continue };
+            let Some((diagnosis, one)) = one else { continue };
             cause = cause.or(Some(diagnosis));
-            project = step.project;
-            edits.extend(step.edits);
-            fixes.extend(step.fixes);
+            step.project = one.project;
+            step.edits.extend(one.edits);
+            step.fixes.extend(one.fixes);
         }
-        if edits.is_empty()
+        let is_new = cause.is_some() && !state.seen.contains(&step.project);
+        // One later release too many is an accident. More than one, and time has broken it: one limit for all of them.
+        let is_time = step.edits.iter().all(|edit| edit.starts_with("pip_pin "))
+            && state.attempts.iter().any(|attempt| attempt.edits.iter().any(|edit| edit.starts_with("pip_pin ")));
+        let search = Search::Day { requirements: read::specs(&state.project) };
+        let may_date = !read::specs(&state.project).is_empty() && !state.searched.contains(&search);
+        if is_new && !(is_time && may_date) {
+            return build_again(state, place, cause, step);
+        }
+        if !is_new
             && let Some((project, name, excerpt)) = logs.iter().find_map(|log| relaxed(&state.project, log))
             && !state.seen.contains(&project)
         {
@@ -147,14 +264,16 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
             state.project = project;
             return (state, Action::Build);
         }
-        if let Some(diagnosis) = cause
-            && !state.seen.contains(&project)
-        {
-            record(&mut state, name, false, Some(diagnosis), edits);
-            state.seen.push(project.clone());
-            state.project = project;
-            state.fixes.extend(fixes);
-            return (state, Action::Build);
+        if !is_new && let Some((question, search)) = search::next(questions, &mut state.searched, None) {
+            state.searching = Some(Searching { question: Some(question), logs: logs.to_vec(), place });
+            return (state, Action::Search(search));
+        }
+        // What is known to be no matter of releases no other release mends.
+        let is_of_releases = |best: &Diagnosis| best.fix.iter().any(|edit| matches!(edit, Edit::PipPin(_)));
+        if may_date && diagnoses.iter().flatten().next().is_none_or(is_of_releases) {
+            state.searched.insert(search.clone());
+            state.searching = Some(Searching { question: None, logs: logs.to_vec(), place });
+            return (state, Action::Search(search));
         }
     }
     let best = diagnoses.iter().flatten().next();
@@ -163,10 +282,77 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
     if state.smokes >= MOST_SMOKES {
         why.push_str(&format!(" ({MOST_SMOKES} smoke tests failed)"));
     }
-    record(&mut state, name, false, best, Vec::new());
+    record(&mut state, place.name(), false, best, Vec::new());
     // What the host lacks says nothing about the Dockerfile.
     let end = if best.is_some_and(|best| !best.fixable) { End::CouldNotTell(why) } else { End::NotReproduced(why) };
     (state, Action::Stop(end))
+}
+
+/// Puts into the files what the notes foresee and no import shows: packages, variables and distributions that a program
+/// lacks only when it runs. Only where the base is known; a Dockerfile that has them stays as it is.
+pub fn prevent(
+    project: &mut Existing,
+    build_args: &BTreeMap<String, String>,
+    knowledge: &KnowledgeBase,
+) -> Vec<FixApplied> {
+    let asked = repro_core::Context { phase: Some(Phase::Run), ..context(project, build_args, knowledge) };
+    if asked.release().is_none() {
+        return Vec::new();
+    }
+    let mut fixes = Vec::new();
+    for found in knowledge.preventive(&asked) {
+        let adds = |edit: &Edit| matches!(edit, Edit::Apt(_) | Edit::Env(_) | Edit::PipAdd(_));
+        if !found.edits.iter().all(adds) {
+            continue;
+        }
+        let reason = format!("{} ({})", found.cause, found.pitfall);
+        let before = project.clone();
+        let done =
+            found.edits.iter().try_for_each(|edit| match apply(project, edit, Place::Run, &reason, &[], knowledge) {
+                Applied::Conflict(why) => Err(why),
+                Applied::Changed | Applied::Unchanged => Ok(()),
+            });
+        if done.is_err() {
+            *project = before;
+        } else if *project != before {
+            fixes.extend(found.edits.iter().map(|edit| fix_of(edit, &found.cause)));
+        }
+    }
+    fixes
+}
+
+fn fix_of(edit: &Edit, reason: &str) -> FixApplied {
+    let text = describe(edit);
+    let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
+    FixApplied { action: action.to_owned(), reason: reason.to_owned(), old: None, new: Some(new.to_owned()) }
+}
+
+/// What the notes on a distribution foresee, where a log says that its build failed and not why.
+fn foreseen(log: &str, asked: &repro_core::Context, knowledge: &KnowledgeBase) -> Vec<Diagnosis> {
+    let failed = log.lines().filter_map(|line| Some((line, read::failed_build(line)?)));
+    let failed: Vec<(&str, String)> = failed.collect();
+    if failed.is_empty() {
+        return Vec::new();
+    }
+    let foreseen = knowledge.preventive(&repro_core::Context { phase: Some(Phase::Build), ..asked.clone() });
+    foreseen
+        .into_iter()
+        .filter_map(|found| {
+            let (note, _) = knowledge.pitfall(&found.pitfall)?;
+            let packages = &note.library.as_ref()?.value.packages;
+            let (line, _) = failed.iter().find(|(_, name)| packages.contains(name))?;
+            Some(Diagnosis {
+                pitfall: found.pitfall,
+                cause: found.cause,
+                line: 0,
+                excerpt: line.trim().to_owned(),
+                fixable: true,
+                fix: found.edits,
+                source: found.source,
+                note: found.note,
+            })
+        })
+        .collect()
 }
 
 /// The project without the version of one distribution that pip's resolver names as asked for and in the way, with its
@@ -219,15 +405,8 @@ fn mended(
         let before = count(&project);
         match apply(&mut project, edit, place, &reason, &about, knowledge) {
             Applied::Changed => {
-                let text = describe(edit);
-                let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
-                fixes.push(FixApplied {
-                    action: action.to_owned(),
-                    reason: diagnosis.cause.clone(),
-                    old: None,
-                    new: Some(new.to_owned()),
-                });
-                edits.push(text);
+                fixes.push(fix_of(edit, &diagnosis.cause));
+                edits.push(describe(edit));
             }
             Applied::Unchanged => {}
             // A fix is one conjunction: half of it is not what the note means.
@@ -304,6 +483,9 @@ fn record_as(state: &mut State, phase: &str, ok: bool, cause: Option<(String, St
 
 #[cfg(test)]
 mod tests {
+    use repro_core::Wanted;
+    use repro_core::contents::FileKind;
+
     use super::*;
 
     const FILE: &str = "FROM python:3.11-slim-bookworm\nRUN pip install opencv-python\nCMD [\"python\"]\n";
@@ -332,6 +514,86 @@ mod tests {
         assert_eq!(again.attempts.len(), 2);
         let (done, action) = next(state, Outcome::Imported { seconds: 1.0 }, knowledge);
         assert_eq!((action, done.attempts.len()), (Action::Stop(End::Proved), 2));
+    }
+
+    fn begin_with(dockerfile: &str) -> State {
+        let project = Existing { dockerfile: dockerfile.to_owned(), ..Existing::default() };
+        start(project, BTreeMap::new(), 5, true).0
+    }
+
+    #[test]
+    fn what_no_table_knows_is_searched_for_once() {
+        let knowledge = repro_knowledge::base();
+        let log = "OSError: libsurely_not_there.so.7: cannot open shared object file: No such file or directory";
+        let (state, action) = next(begin(5, true), failed(&[log]), knowledge);
+        let wanted = Wanted::File { kind: FileKind::SharedObject, name: "libsurely_not_there.so.7".to_owned() };
+        assert_eq!(action, Action::Search(Search::Wanted { wanted, before: None }));
+        let answer = |edits: Vec<Edit>| Outcome::Found { edits, seconds: 1.0 };
+        let (found, action) = next(state.clone(), answer(vec![Edit::Apt(vec!["surely".to_owned()])]), knowledge);
+        assert_eq!((action, found.attempts[0].edits.as_slice()), (Action::Build, ["apt surely".to_owned()].as_slice()));
+        assert_eq!(found.attempts[0].diagnosis.as_deref(), Some("shared-objects/shared-object-missing"));
+        // Nothing was found: no further search for it.
+        let (_, action) = next(state, answer(Vec::new()), knowledge);
+        assert!(!matches!(action, Action::Search(Search::Wanted { .. })), "{action:?}");
+    }
+
+    #[test]
+    fn what_time_has_broken_twice_is_limited_to_its_day() {
+        let knowledge = repro_knowledge::base();
+        let text = "FROM python:3.9-slim-bookworm AS a\nRUN pip install flask==1.0\nFROM a AS b\nFROM python:3.9-slim-bookworm\n\
+                    RUN pip install six\n";
+        let (state, _) = next(
+            begin_with(text),
+            failed(&["ImportError: cannot import name 'escape' from 'jinja2' (/x/jinja2/__init__.py)"]),
+            knowledge,
+        );
+        assert_eq!(state.attempts[0].edits, ["pip_pin jinja2<3.1"]);
+        let second = "ImportError: cannot import name 'json' from 'itsdangerous' (/x/itsdangerous/__init__.py)";
+        let (state, action) = next(state, failed(&[second]), knowledge);
+        let requirements = read::specs(&state.project);
+        assert_eq!(action, Action::Search(Search::Day { requirements }));
+        let day = Day {
+            date: "2018-05-02".to_owned(),
+            pins: vec!["jinja2==2.10".to_owned()],
+            python: Some("3.7".to_owned()),
+        };
+        let (state, action) = next(state, Outcome::Dated { day: Some(day), seconds: 1.0 }, knowledge);
+        assert_eq!(action, Action::Build);
+        assert_eq!(state.attempts[1].edits, ["resolve as of 2018-05-02", "base_image python:3.7-slim-bookworm"]);
+        let limits = state
+            .project
+            .dockerfile
+            .matches("RUN printf '%s\\n' jinja2==2.10 >> /etc/pip-constraints.txt\nENV PIP_CONSTRAINT");
+        assert_eq!(limits.count(), 2, "{}", state.project.dockerfile);
+    }
+
+    #[test]
+    fn a_build_that_failed_without_a_reason_gets_what_the_notes_foresee() {
+        let text = "FROM python:3.11-slim-bookworm\nRUN pip install pyaudio\n";
+        let log = "  error: something unheard of\n  ERROR: Failed building wheel for pyaudio\n".to_owned();
+        let step = Some("RUN pip install pyaudio".to_owned());
+        let (state, action) =
+            next(begin_with(text), Outcome::Failed { log, step, seconds: 1.0 }, repro_knowledge::base());
+        assert_eq!(
+            (action, state.attempts[0].diagnosis.as_deref()),
+            (Action::Build, Some("pyaudio/portaudio-header-missing"))
+        );
+        assert!(state.project.dockerfile.contains("portaudio19-dev"), "{}", state.project.dockerfile);
+    }
+
+    #[test]
+    fn what_no_import_shows_is_put_in_before_the_first_build() {
+        let knowledge = repro_knowledge::base();
+        let prevented = |text: &str| {
+            let mut project = Existing { dockerfile: text.to_owned(), ..Existing::default() };
+            let fixes = prevent(&mut project, &BTreeMap::new(), knowledge);
+            (fixes.len(), project.dockerfile)
+        };
+        let (count, text) = prevented("FROM python:3.11-slim-bookworm\nRUN pip install openai-whisper\n");
+        assert!(count == 1 && text.contains("no-install-recommends ffmpeg"), "{text}");
+        assert_eq!(prevented(&text), (0, text.clone()));
+        let unknown = "FROM somebody/base\nRUN pip install openai-whisper\n";
+        assert_eq!(prevented(unknown), (0, unknown.to_owned()));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 """Imports what an image is said to have. Runs inside the image, under any Python from 3.6 on; changes nothing.
 
 Arguments: a JSON list of distributions, and `cuda` where a GPU is at hand. Each distribution's modules are imported in a
-process of their own, whose output is passed on below a line with its name. The last line is a JSON object: `imported` and `failed`, lists of
+process of their own, whose output is passed on below a line with its name. A package that imports nothing by itself is used
+through its modules: these are imported, too, and fail where a library cannot be loaded. The last line is a JSON object: `imported` and `failed`, lists of
 distributions; `modules`, how many were tried; `cuda`, whether torch sees the GPU, null where that was not asked.
 """
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -18,6 +20,18 @@ except ImportError:
 PRIVATE = re.compile(r"^(_|tests?$|docs?$|examples?$|benchmarks?$|scripts?$|tools$)")
 PATIENCE = 300
 BEGINS = "repro: importing "
+MOST_PARTS = 12
+# What is made for another system, or wants what is optional, is no failure of this image.
+LOADED = """
+try:
+    import %s
+except ModuleNotFoundError:
+    pass
+except (ImportError, OSError):
+    raise
+except BaseException:
+    pass
+"""
 
 
 def files_of(distribution):
@@ -42,6 +56,22 @@ def modules_of(distribution):
     return sorted(name for name in found if name.isidentifier() and not PRIVATE.match(name))
 
 
+def parts_of(distribution, modules):
+    """The modules inside those packages whose own file imports nothing."""
+    found = []
+    for module in modules:
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.origin or not spec.origin.endswith("__init__.py"):
+            continue
+        with open(spec.origin, encoding="utf-8", errors="replace") as file:
+            if re.search(r"(?m)^\s*(from|import)\s", file.read()):
+                continue
+        names = [parts[1][:-3] for parts in files_of(distribution)
+                 if len(parts) == 2 and parts[0] == module and parts[1].endswith(".py")]
+        found += ["%s.%s" % (module, name) for name in sorted(names) if name.isidentifier() and not PRIVATE.match(name)]
+    return found[:MOST_PARTS]
+
+
 def works(line):
     """Does this line of Python run?"""
     try:
@@ -63,6 +93,7 @@ def main(distributions, ask_cuda):
             continue
         answer["modules"] += len(modules)
         is_fine = all(works("import " + module) for module in modules)
+        is_fine = is_fine and all(works(LOADED % part) for part in parts_of(distribution, modules))
         answer["imported" if is_fine else "failed"].append(distribution)
     if ask_cuda and "torch" in answer["imported"]:
         print(BEGINS + "cuda", flush=True)
