@@ -142,35 +142,37 @@ impl Place<'_> {
         let Some(date) = date else { return Ok(None) };
         report::status("Resolving", format!("{} requirements as of {date}", requirements.len()));
         let environment = environment::measure(self.engine, &self.base, &self.project.cache())?;
-        let (mut python, mut chosen) = (environment.python.clone(), None);
-        // A Python of today has no wheels of those days.
-        for _ in 0..2 {
-            let Some(pins) =
-                lock::as_of(self.engine, &environment, requirements, &python, &date, &self.project.cache())?
-            else {
-                return Ok(None);
-            };
-            let older = self.older_python(&environment, &pins, &python)?;
-            match older {
-                Some(older) if chosen.is_none() => {
-                    python.clone_from(&older);
-                    chosen = Some(older);
-                }
-                _ => return Ok(Some(Day { date, pins, python: chosen })),
+        // A Python of today has no wheels of those days, and builds few of their sources.
+        let cache = self.project.cache();
+        let resolve = |python: &str| lock::as_of(self.engine, &environment, requirements, python, &date, &cache);
+        let (pins, older) = match resolve(&environment.python)? {
+            Some(pins) => {
+                let older = self.older_python(&environment, &pins)?;
+                (Some(pins), older)
             }
-        }
-        Ok(None)
+            None => {
+                let current =
+                    date.parse().map(|day| repro_knowledge::base().tables().python_current_at(day).to_owned());
+                (None, current.ok().filter(|current| minor_of(current) < minor_of(&environment.python)))
+            }
+        };
+        let Some(older) = older else { return Ok(pins.map(|pins| Day { date, pins, python: None })) };
+        let pins = resolve(&older)?;
+        Ok(pins.map(|pins| Day { date, pins, python: Some(older) }))
     }
 
     /// The newest older Python for which all of these releases have wheels, where this one lacks some.
-    fn older_python(&self, environment: &Environment, pins: &[String], python: &str) -> anyhow::Result<Option<String>> {
-        let pythons =
-            lock::pythons_with_wheels(self.engine, environment, &resolve::pins_of(pins), &self.project.cache())?;
-        let minor = |python: &str| -> Option<u32> { python.strip_prefix("3.")?.split('.').next()?.parse().ok() };
-        let Some(current) = minor(python) else { return Ok(None) };
-        let fitting = pythons.iter().filter_map(|python| Some((minor(python)?, python)));
-        Ok(fitting.filter(|(minor, _)| *minor < current).max().map(|(_, python)| python.clone()))
+    fn older_python(&self, environment: &Environment, pins: &[String]) -> anyhow::Result<Option<String>> {
+        let pins = resolve::pins_of(pins);
+        let pythons = lock::pythons_with_wheels(self.engine, environment, &pins, &self.project.cache())?;
+        let older = pythons.into_iter().filter(|python| minor_of(python) < minor_of(&environment.python));
+        Ok(older.max_by_key(|python| minor_of(python)))
     }
+}
+
+/// `11` of `3.11.4`.
+fn minor_of(python: &str) -> Option<u32> {
+    python.strip_prefix("3.")?.split('.').next()?.parse().ok()
 }
 
 /// What `released.py` answers.

@@ -46,14 +46,19 @@ def files_of(distribution):
 
 
 def modules_of(distribution):
-    """Its top-level modules, without tests and the like."""
+    """Its top-level modules, without tests and the like: the one that is called as it is, else all of them.
+
+    What else a distribution brings may want one of its extras: black's `blackd` does.
+    """
     found = set()
     for parts in files_of(distribution):
         if len(parts) == 2 and parts[1] == "__init__.py":
             found.add(parts[0])
         elif len(parts) == 1 and re.match(r"^[A-Za-z]\w*(\.py|\.(cpython|abi3)[^/]*\.so|\.so)$", parts[0]):
             found.add(parts[0].split(".")[0])
-    return sorted(name for name in found if name.isidentifier() and not PRIVATE.match(name))
+    found = sorted(name for name in found if name.isidentifier() and not PRIVATE.match(name))
+    plain = re.sub(r"[-_.]+", "_", distribution).lower()
+    return [name for name in found if name.lower() == plain] or found
 
 
 def parts_of(distribution, modules):
