@@ -141,6 +141,27 @@ fn hostile_files_are_findings_and_never_failures() {
 }
 
 #[test]
+fn what_is_said_about_the_program_narrows_a_diagnosis() {
+    let folder = tempfile::tempdir().unwrap();
+    let requirements = folder.path().join("requirements.txt");
+    let log = "AttributeError: module 'numpy' has no attribute 'float'.\n";
+    let causes = |arguments: &[&str], pin: &str| {
+        std::fs::write(&requirements, pin).unwrap();
+        let mut diagnose = xtask();
+        diagnose.args(["diagnose", "-", "--format", "json", "--requirements"]).arg(&requirements).args(arguments);
+        let output = diagnose.write_stdin(log).assert().success().get_output().stdout.clone();
+        let answer: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let found =
+            answer["diagnoses"].as_array().unwrap().iter().map(|one| one["pitfall"].as_str().unwrap().to_owned());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(causes(&[], "numpy==1.26.4\n").first().map(String::as_str), Some("numpy/builtin-alias-gone"));
+    assert_eq!(causes(&["--phase", "run"], "numpy\n").first().map(String::as_str), Some("numpy/builtin-alias-gone"));
+    // That numpy has the name still.
+    assert_eq!(causes(&[], "numpy==1.19.5\n"), [""; 0]);
+}
+
+#[test]
 fn a_log_is_diagnosed_from_standard_input() {
     let mut diagnose = xtask();
     diagnose.args(["diagnose", "-", "--format", "json"]);

@@ -204,7 +204,13 @@ fn before_break(base: &KnowledgeBase, module: &str, context: &Context) -> Option
     let distribution = distribution_with(base, module, context)?;
     let breaking = base.tables().breaking_releases(&distribution, context.date);
     let chosen = if context.date.is_some() { breaking.first() } else { breaking.last() };
-    chosen.map(|breaking| breaking.pin.clone())
+    let pin = &chosen?.pin;
+    // What is installed already from before the break was broken by something else.
+    let installed: Option<Version> = context.exact_version(&distribution).and_then(|version| version.parse().ok());
+    let Some(VersionOrUrl::VersionSpecifier(range)) = pin.parse::<Requirement>().ok()?.version_or_url else {
+        return None;
+    };
+    installed.is_none_or(|installed| !range.contains(&installed)).then(|| pin.clone())
 }
 
 /// A requirement with its versions as a log states it, `tokenizers>=0.11.1,!=0.11.3,<0.14`; nothing where it is none.
