@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use repro_core::Environment;
+use repro_generator::outlook::{self, outlook};
 use repro_generator::overrides::{Overrides, TEMPLATE};
 use repro_generator::plan::{Plan, Source, SourceKind};
 use repro_generator::receipt::{Base, EvidenceSeen, Receipt};
@@ -654,6 +655,18 @@ impl Cycle<'_> {
         {
             caveats.push("torch comes with its CUDA packages: the index of CPU builds did not answer".to_owned());
         }
+        let alternatives: Vec<String> = plan.alternatives.iter().map(|one| one.command.line.clone()).collect();
+        // What is stored names no path of this machine.
+        let place = format!("`Dockerfile` or `repro.toml` in repositories/{}", plan.repo);
+        let outlook = outlook(&outlook::Ended {
+            attempts: &state.attempts,
+            end,
+            max_attempts: self.options.max_attempts,
+            alternatives: &alternatives,
+            files: &place,
+            may_ask: self.options.ask.is_none(),
+            log: Some("LOG"),
+        });
         let mut logs = BTreeMap::new();
         for (name, path) in [("build", &self.build_log), ("run", &self.run_log)] {
             if let Some(path) = path {
@@ -698,6 +711,8 @@ impl Cycle<'_> {
                 End::Proved => None,
                 End::NotReproduced(why) | End::CouldNotTell(why) | End::Stopped(why) => Some(why.clone()),
             },
+            furthest: (!success).then_some(outlook.furthest).flatten(),
+            tries: outlook.tries,
             proved: success.then(|| jiff::Zoned::now().date().to_string()),
             files: BTreeMap::new(),
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use repro_core::template::{self, Learned};
 use repro_core::{KnowledgeBase, Phase};
+use repro_generator::existing;
 use repro_generator::overrides::Overrides;
 use repro_generator::repair::{Attempt, State};
 use repro_note::{Edit, Rank};
@@ -23,6 +24,9 @@ const KEPT: usize = 256 << 10;
 #[derive(Debug, Serialize, Deserialize)]
 struct Failed {
     overrides: Overrides,
+    /// The Dockerfile that was built.
+    #[serde(default)]
+    dockerfile: String,
     /// `lock`, `build` or `run`.
     stage: String,
     log: String,
@@ -44,8 +48,12 @@ pub struct Run<'a> {
 /// Remembers a failure, so that what a person changes next can be learned from.
 pub fn remember(run: &Run<'_>) -> anyhow::Result<()> {
     let Some(attempt) = run.state.attempts.last() else { return Ok(()) };
-    let failed =
-        Failed { overrides: overrides(run.folder), stage: attempt.stage.clone(), log: log_of(run.logs, attempt) };
+    let failed = Failed {
+        overrides: overrides(run.folder),
+        dockerfile: dockerfile(run.work),
+        stage: attempt.stage.clone(),
+        log: log_of(run.logs, attempt),
+    };
     files::write_atomically(&run.work.join("failed.json"), &serde_json::to_vec(&failed)?)?;
     Ok(())
 }
@@ -67,7 +75,11 @@ pub fn draft(run: &Run<'_>) -> anyhow::Result<Vec<PathBuf>> {
     }
     let kept = run.work.join("failed.json");
     if let Some(failed) = fs_err::read(&kept).ok().and_then(|bytes| serde_json::from_slice::<Failed>(&bytes).ok()) {
-        let edits = overrides(run.folder).edits_since(&failed.overrides);
+        let mut edits = overrides(run.folder).edits_since(&failed.overrides);
+        // What `repro.toml` changes, the Dockerfile shows; else somebody has changed the Dockerfile itself.
+        if edits.is_empty() && !failed.dockerfile.is_empty() {
+            edits = existing::edits_between(&failed.dockerfile, &dockerfile(run.work));
+        }
         if !edits.is_empty() && run.state.attempts.iter().all(|attempt| attempt.ok) {
             written.extend(write(run, knowledge, "what-is-wrong", &failed.stage, &failed.log, &edits)?);
         }
@@ -152,6 +164,11 @@ fn read_edit(line: &str) -> Option<Edit> {
         _ => serde_json::json!(value),
     };
     serde_json::from_value(serde_json::json!({ "kind": kind, "value": value })).ok()
+}
+
+/// The Dockerfile that is built.
+fn dockerfile(work: &Path) -> String {
+    fs_err::read_to_string(work.join("Dockerfile")).unwrap_or_default()
 }
 
 fn overrides(folder: &Path) -> Overrides {

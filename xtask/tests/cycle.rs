@@ -377,6 +377,31 @@ fn what_no_note_knows_is_asked_of_a_program_and_learned() {
 }
 
 #[test]
+fn what_a_person_changes_in_the_dockerfile_is_learned() {
+    let Some(sandbox) = Sandbox::new() else { return };
+    let needs = MAIN.replace("import collections", "import os; print(os.environ['WORD_LIST'])\nimport collections");
+    fs::write(sandbox.path("thing/main.py"), needs).unwrap();
+    sandbox.commit();
+    let output = sandbox.check(&["--max-attempts", "1"], 1, "not reproduced");
+    // How far it came, and what a person could try.
+    assert!(
+        said(&output).contains("reached run") && said(&output).contains("try     mend `Dockerfile`"),
+        "{}",
+        said(&output)
+    );
+    let readme = fs::read_to_string(sandbox.result("README.md")).unwrap();
+    assert!(readme.contains("The furthest stage was `run`. What a person could try:"), "{readme}");
+    let dockerfile = sandbox.result("Dockerfile");
+    let text = fs::read_to_string(&dockerfile).unwrap().replacen("\nCMD", "\nENV WORD_LIST=the\nCMD", 1);
+    fs::write(&dockerfile, text).unwrap();
+    sandbox.check(&["--max-attempts", "1"], 0, "Drafted");
+    let drafts: Vec<PathBuf> =
+        fs::read_dir(sandbox.path("project/target/repro/drafts")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let draft = fs::read_to_string(&drafts[0]).unwrap();
+    assert!(draft.contains("KeyError: 'WORD_LIST'") && draft.contains("env = \"WORD_LIST=the\""), "{draft}");
+}
+
+#[test]
 fn odd_files_take_part_in_a_whole_cycle() {
     let Some(sandbox) = Sandbox::new() else { return };
     let thing = sandbox.path("thing");

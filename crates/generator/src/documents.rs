@@ -84,6 +84,16 @@ fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std
     }
     if let Some(receipt) = receipt {
         write_attempts(out, receipt)?;
+        if !receipt.tries.is_empty() {
+            writeln!(
+                out,
+                "\nThe furthest stage was `{}`. What a person could try:\n",
+                receipt.furthest.as_deref().unwrap_or("none")
+            )?;
+        }
+        for one in &receipt.tries {
+            writeln!(out, "- {}", code_safe(&one_line(one)))?;
+        }
         write_proof(out, receipt)?;
     }
     let caveats: Vec<&String> = plan.warnings.iter().chain(receipt.iter().flat_map(|r| &r.caveats)).collect();

@@ -4,6 +4,7 @@ pub mod documents;
 pub mod edit;
 pub mod existing;
 pub mod names;
+pub mod outlook;
 pub mod overrides;
 pub mod plan;
 pub mod planner;

@@ -61,6 +61,12 @@ pub struct Receipt {
     /// Why it ended as it did, where that is not success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The furthest stage that an attempt reached: `lock`, `build` or `run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub furthest: Option<String>,
+    /// What a person could try, where it did not end well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<String>,
     /// Day on which this was proved, `YYYY-MM-DD`.
     #[serde(default)]
     pub proved: Option<String>,

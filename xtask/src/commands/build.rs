@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use repro_dockerfile::Dockerfile;
 use repro_generator::edit::{Applied, describe};
 use repro_generator::existing::{self, Action, Existing, Outcome, State};
+use repro_generator::outlook::{self, outlook};
 use repro_generator::receipt::{Base, Receipt};
 use repro_generator::repair::{End, FixApplied};
 use repro_generator::search::Search;
@@ -493,6 +494,17 @@ impl Builder<'_> {
             End::Proved => None,
             End::NotReproduced(why) | End::CouldNotTell(why) | End::Stopped(why) => Some(why.clone()),
         };
+        let outlook = outlook(&outlook::Ended {
+            attempts: &state.attempts,
+            end,
+            max_attempts: usize::from(self.args.max_attempts),
+            alternatives: &[],
+            files: "the Dockerfile",
+            may_ask: false,
+            log: receipt.logs.get("run").or_else(|| receipt.logs.get("build")).map(String::as_str),
+        });
+        receipt.furthest = (!success).then_some(outlook.furthest).flatten();
+        receipt.tries = outlook.tries;
         if receipt.base.stand_in {
             receipt.caveats.push(format!("built on a stand-in for `{image}`: no registry answered"));
         }

@@ -183,4 +183,10 @@ pub fn say_image(receipt: &Receipt) {
     for caveat in &receipt.caveats {
         report::data(format!("  caveat  {caveat}"));
     }
+    if let Some(furthest) = &receipt.furthest {
+        report::data(format!("  reached {furthest}, as the furthest stage"));
+    }
+    for one in &receipt.tries {
+        report::data(format!("  try     {one}"));
+    }
 }

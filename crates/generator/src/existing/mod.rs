@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 pub use conflicts::{Conflict, conflicts};
 pub use edit::{Place, apply};
-pub use read::{Install, Installed, context, declared, distributions, installs, requirement_files, root_image, specs};
+pub use read::{
+    Install, Installed, context, declared, distributions, edits_between, installs, requirement_files, root_image, specs,
+};
 pub use repair::{Action, Outcome, State, next, prevent, start};
 
 /// The files that builds are made of and that edits change.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use repro_core::{Context, KnowledgeBase};
-use repro_dockerfile::{Dockerfile, Instruction, Keyword, Span};
+use repro_dockerfile::{Dockerfile, Instruction, Keyword, ShellCommand, Span};
+use repro_note::Edit;
 
 use super::Existing;
 use crate::edit::python_of_image;
@@ -238,6 +239,63 @@ pub(super) fn requirement_of_line(line: &str) -> Option<(String, String)> {
     Some((names::requirement_name(spec)?, spec.to_owned()))
 }
 
+/// What a person has added to a Dockerfile, as edits: packages, requirements, variables, another base, commands.
+pub fn edits_between(before: &str, after: &str) -> Vec<Edit> {
+    let (before, after) = (Dockerfile::parse(before), Dockerfile::parse(after));
+    let mut edits = Vec::new();
+    let image = |file: &Dockerfile| root_image(file, &BTreeMap::new());
+    if let (Some(old), Some(new)) = (image(&before), image(&after))
+        && old != new
+    {
+        edits.push(Edit::BaseImage(new));
+    }
+    let commands = |file: &Dockerfile| -> Vec<ShellCommand> {
+        let runs = file.instructions().into_iter().filter(|one| one.keyword() == Keyword::Run);
+        runs.flat_map(|one| one.commands()).collect()
+    };
+    let packages = |file: &Dockerfile| -> Vec<String> {
+        let commands = commands(file);
+        commands.iter().filter_map(ShellCommand::apt_packages).flatten().map(|word| word.text.clone()).collect()
+    };
+    let old = packages(&before);
+    let new: Vec<String> = packages(&after).into_iter().filter(|package| !old.contains(package)).collect();
+    if !new.is_empty() {
+        edits.push(Edit::Apt(new));
+    }
+    let requirements = |file: &Dockerfile| -> Vec<String> {
+        installs(file).into_iter().flat_map(|install| install.requirements).map(|one| one.spec).collect()
+    };
+    let old = requirements(&before);
+    for spec in requirements(&after).into_iter().filter(|spec| !old.contains(spec)) {
+        let is_limit = names::requirement_name(&spec).is_some_and(|name| name != names::normalise(&spec));
+        edits.push(if is_limit { Edit::PipPin(spec) } else { Edit::PipAdd(spec) });
+    }
+    let variables = |file: &Dockerfile| -> Vec<String> {
+        let pairs =
+            file.instructions().into_iter().filter(|one| one.keyword() == Keyword::Env).flat_map(|one| one.pairs());
+        pairs.filter_map(|pair| Some(format!("{}={}", pair.name, pair.value?))).collect()
+    };
+    let old = variables(&before);
+    edits.extend(variables(&after).into_iter().filter(|pair| !old.contains(pair)).map(Edit::Env));
+    // What is neither apt nor pip is a command as it stands.
+    let others = |file: &Dockerfile| -> Vec<String> {
+        let plain = |command: &&ShellCommand| {
+            !command.nested
+                && command.pip_install().is_none()
+                && !matches!(command.program(), Some("apt-get" | "apt" | "rm"))
+        };
+        let commands = commands(file);
+        commands
+            .iter()
+            .filter(plain)
+            .map(|command| file.slice(command.span).split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    let old = others(&before);
+    edits.extend(others(&after).into_iter().filter(|line| !old.contains(line)).map(Edit::Command));
+    edits
+}
+
 /// The image that the last stage is built on in the end, variables filled in.
 pub fn root_image(file: &Dockerfile, build_args: &BTreeMap<String, String>) -> Option<String> {
     let stages = file.stages_with(build_args);
@@ -308,6 +366,25 @@ mod tests {
             let files = requirement_files(&file);
             assert!(files[0].iter().take(2).any(|path| path == expected), "{copy}: {files:?}");
         }
+    }
+
+    #[test]
+    fn what_a_person_has_added_to_a_dockerfile_is_edits() {
+        let before =
+            "FROM python:3.11-slim\nRUN apt-get update && apt-get install -y git\nRUN pip install x==1\nCMD [\"x\"]\n";
+        let after = "FROM python:3.10-slim\nENV A=b\nRUN apt-get update && apt-get install -y git libx1\nRUN pip install x==1 'y<2' z\n\
+                     RUN touch /x && chmod 600 /x\nCMD [\"x\"]\n";
+        let edits = [
+            Edit::BaseImage("python:3.10-slim".to_owned()),
+            Edit::Apt(vec!["libx1".to_owned()]),
+            Edit::PipPin("y<2".to_owned()),
+            Edit::PipAdd("z".to_owned()),
+            Edit::Env("A=b".to_owned()),
+            Edit::Command("touch /x".to_owned()),
+            Edit::Command("chmod 600 /x".to_owned()),
+        ];
+        assert_eq!(edits_between(before, after), edits);
+        assert_eq!(edits_between(after, after), []);
     }
 
     #[test]
