@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use repro_core::template::{self, Learned};
 use repro_core::{KnowledgeBase, Phase};
-use repro_generator::existing;
 use repro_generator::overrides::Overrides;
 use repro_generator::repair::{Attempt, State};
+use repro_generator::{edit, existing};
 use repro_note::{Edit, Rank};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ pub fn draft(run: &Run<'_>) -> anyhow::Result<Vec<PathBuf>> {
             continue;
         }
         let log = log_of(run.logs, attempt);
-        let edits: Vec<Edit> = attempt.edits.iter().filter_map(|line| read_edit(line)).collect();
+        let edits: Vec<Edit> = attempt.edits.iter().filter_map(|line| edit::read(line)).collect();
         let name = id.rsplit('/').next().unwrap_or("what-is-wrong").to_owned();
         let name = if name == "advice" { "what-is-wrong".to_owned() } else { name };
         written.extend(write(run, knowledge, &name, &attempt.stage, &log, &edits)?);
@@ -152,20 +152,6 @@ fn library(knowledge: &KnowledgeBase, log: &str) -> Option<String> {
     None
 }
 
-/// An edit out of the words of an attempt: `apt libgl1 libglib2.0-0`.
-fn read_edit(line: &str) -> Option<Edit> {
-    let (kind, value) = line.split_once(' ')?;
-    // What a pin replaced is no part of what is known now.
-    if value.contains(" -> ") {
-        return None;
-    }
-    let value = match kind {
-        "apt" => serde_json::json!(value.split_whitespace().collect::<Vec<_>>()),
-        _ => serde_json::json!(value),
-    };
-    serde_json::from_value(serde_json::json!({ "kind": kind, "value": value })).ok()
-}
-
 /// The Dockerfile that is built.
 fn dockerfile(work: &Path) -> String {
     fs_err::read_to_string(work.join("Dockerfile")).unwrap_or_default()
@@ -196,14 +182,6 @@ mod tests {
         assert_eq!(library(knowledge, log).as_deref(), Some("opencv-python"));
         assert_eq!(library(knowledge, "ERROR: Failed building wheel for Some_Lib\n").as_deref(), Some("some-lib"));
         assert_eq!(library(knowledge, "error"), None);
-    }
-
-    #[test]
-    fn edits_are_read_back_out_of_an_attempt() {
-        let edit = |line: &str| read_edit(line);
-        assert_eq!(edit("apt a b"), Some(Edit::Apt(vec!["a".to_owned(), "b".to_owned()])));
-        assert_eq!(edit("pip_pin numpy<2"), Some(Edit::PipPin("numpy<2".to_owned())));
-        assert_eq!((edit("resolve without a date"), edit("pip_pin a==1 -> a")), (None, None));
     }
 
     #[test]

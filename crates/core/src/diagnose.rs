@@ -217,7 +217,11 @@ impl Reading<'_> {
         windows.finish(&mut |window| seen.look(window));
         let Seen { mut found, ruled_out, questions, .. } = seen;
         found.retain(|ranked| !ruled_out.contains(&ranked.owner));
-        found.sort_by(|a, b| (a.rank, a.line, &a.diagnosis.pitfall).cmp(&(b.rank, b.line, &b.diagnosis.pitfall)));
+        let cost = |ranked: &Ranked| ranked.diagnosis.fix.iter().map(Edit::cost).max();
+        found.sort_by(|a, b| {
+            let key = |ranked: &Ranked| (ranked.rank, ranked.line, cost(ranked));
+            key(a).cmp(&key(b)).then_with(|| a.diagnosis.pitfall.cmp(&b.diagnosis.pitfall))
+        });
         (found.into_iter().map(|ranked| ranked.diagnosis).collect(), questions)
     }
 }

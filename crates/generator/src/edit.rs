@@ -171,6 +171,20 @@ pub fn describe(edit: &Edit) -> String {
     }
 }
 
+/// An edit out of the words of [`describe`], `apt libgl1 libglib2.0-0`; `None` where they are none.
+pub fn read(line: &str) -> Option<Edit> {
+    let (kind, value) = line.split_once(' ')?;
+    // What a pin replaced is no part of what is known now.
+    if value.contains(" -> ") {
+        return None;
+    }
+    let value = match kind {
+        "apt" => serde_json::json!(value.split_whitespace().collect::<Vec<_>>()),
+        _ => serde_json::json!(value),
+    };
+    serde_json::from_value(serde_json::json!({ "kind": kind, "value": value })).ok()
+}
+
 /// The Python minor version that an official image's tag names.
 pub fn python_of_image(image: &str) -> Option<String> {
     let tag = image.strip_prefix("python:")?;
@@ -297,5 +311,12 @@ mod tests {
         assert_eq!(python_of_image("python:3.11-slim-bookworm").as_deref(), Some("3.11"));
         assert_eq!(python_of_image("python:3.9.2"), Some("3.9".to_owned()));
         assert_eq!(python_of_image("debian:12"), None);
+    }
+
+    #[test]
+    fn edits_are_read_back_out_of_an_attempt() {
+        assert_eq!(read("apt a b"), Some(Edit::Apt(vec!["a".to_owned(), "b".to_owned()])));
+        assert_eq!(read("pip_pin numpy<2"), Some(Edit::PipPin("numpy<2".to_owned())));
+        assert_eq!((read("resolve without a date"), read("pip_pin a==1 -> a")), (None, None));
     }
 }

@@ -96,6 +96,7 @@ mod tests {
             cause: None,
             excerpt: Some(excerpt.to_owned()),
             edits: Vec::new(),
+            cost: None,
         }
     }
 

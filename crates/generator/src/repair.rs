@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use repro_core::{Context, Diagnosis, KnowledgeBase, OpenQuestion, Phase};
 use repro_inspect::Action as Deed;
-use repro_note::Edit;
+use repro_note::{Cost, Edit};
 use serde::{Deserialize, Serialize};
 
 use crate::edit::{self, Applied, describe};
@@ -128,6 +128,16 @@ pub struct Attempt {
     pub excerpt: Option<String>,
     /// The edits that were made before the next attempt.
     pub edits: Vec<String>,
+    /// What they cost: `run`, `layer`, `resolve`, `base`; `null` where nothing was changed.
+    #[serde(default)]
+    pub cost: Option<Cost>,
+}
+
+/// The cost of edits as attempts list them.
+pub(crate) fn cost_of(edits: &[String]) -> Option<Cost> {
+    // What is in words only leads to another resolve.
+    let cost = |line: &String| edit::read(line).map_or(Cost::Resolve, |edit| edit.cost());
+    edits.iter().map(cost).max()
 }
 
 /// An edit that repaired something, as the contract lists it.
@@ -292,6 +302,7 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             // It belongs to the edits that made it necessary.
             if let Some(attempt) = state.attempts.last_mut() {
                 attempt.edits.push(format!("base_image {image}"));
+                attempt.cost = cost_of(&attempt.edits);
             }
             state.seen.insert(fingerprint(&state.plan));
             (state, Action::Lock)
@@ -727,6 +738,7 @@ fn record(state: &mut State, ok: bool, cause: Option<(String, String, Option<Str
         diagnosis,
         cause,
         excerpt,
+        cost: cost_of(&edits),
         edits,
     });
 }

@@ -31,3 +31,29 @@ pub enum Edit {
     /// A shell line that changes the checkout inside the image.
     UpstreamPatch(String),
 }
+
+/// What has to be done again after an edit, the cheapest first. Of cures that are equally likely the cheapest is tried first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// The program runs again, in the same image.
+    Run,
+    /// One layer, and what stands below it.
+    Layer,
+    /// The resolve, and every layer from the installation of its result on.
+    Resolve,
+    /// Everything.
+    Base,
+}
+
+impl Edit {
+    /// What it costs to make this edit.
+    pub const fn cost(&self) -> Cost {
+        match self {
+            Self::RunFlag(_) => Cost::Run,
+            Self::Apt(_) | Self::Env(_) | Self::Command(_) | Self::UpstreamPatch(_) => Cost::Layer,
+            Self::PipPin(_) | Self::PipAdd(_) | Self::PipRemove(_) | Self::PipFlag(_) | Self::Order(_) => Cost::Resolve,
+            Self::BaseImage(_) => Cost::Base,
+        }
+    }
+}

@@ -18,7 +18,7 @@ pub mod pattern;
 mod pitfall;
 pub mod template;
 
-pub use edit::Edit;
+pub use edit::{Cost, Edit};
 pub use finding::{Finding, Position};
 pub use matrix::{AptRename, Breaking, Matrix, PythonRelease, SlimTags, StandardLibrary, TorchRelease};
 pub use parse::{Block, Library, Located, LogSample, Note, Proof, parse};

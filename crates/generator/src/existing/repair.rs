@@ -11,7 +11,7 @@ use super::conflicts::other_python;
 use super::edit::{Place, apply, limit, relax};
 use super::read::{self, context};
 use crate::edit::{Applied, describe};
-use crate::repair::{Attempt, End, FixApplied};
+use crate::repair::{Attempt, End, FixApplied, cost_of};
 use crate::search::{self, Day, Search};
 
 /// Smoke tests that may fail before nothing more is tried.
@@ -477,6 +477,7 @@ fn record_as(state: &mut State, phase: &str, ok: bool, cause: Option<(String, St
         diagnosis,
         cause,
         excerpt,
+        cost: cost_of(&edits),
         edits,
     });
 }
