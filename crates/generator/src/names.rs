@@ -54,6 +54,27 @@ pub fn provides(have: &str, want: &str) -> bool {
     have == want || SAME_IMPORT.iter().any(|family| family.contains(&have) && family.contains(&want))
 }
 
+/// Distributions beside the torch family whose wheels have more than about 100 MB.
+const LARGE: [&str; 12] = [
+    "bitsandbytes",
+    "cupy-cuda11x",
+    "cupy-cuda12x",
+    "mxnet",
+    "onnxruntime-gpu",
+    "paddlepaddle",
+    "paddlepaddle-gpu",
+    "pyspark",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-gpu",
+    "xformers",
+];
+
+/// Does it take long to fetch?
+pub fn is_large(name: &str) -> bool {
+    LARGE.contains(&name) || in_torch_family(name)
+}
+
 /// Distributions of the torch family, which NVIDIA's image carries in builds of its own.
 pub fn in_torch_family(name: &str) -> bool {
     matches!(name, "torch" | "torchvision" | "torchaudio" | "triton" | "pytorch-triton" | "torchtext" | "torchdata")

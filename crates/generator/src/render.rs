@@ -3,7 +3,7 @@
 use repro_core::Environment;
 use repro_dockerfile::{Dockerfile, shell_quote};
 
-use crate::names::{in_torch_family, requirement_name};
+use crate::names::{self, in_torch_family, requirement_name};
 use crate::plan::{Because, Direct, Main, Plan, Reason, SourceKind};
 
 /// Where a checkout that stands in for upstream lies during the build: the value of `--build-arg UPSTREAM=…`.
@@ -178,8 +178,29 @@ fn pip_install(environment: Option<&Environment>, arguments: &str) -> String {
     format!("PIP_CONSTRAINT={constraint} PIP_BUILD_CONSTRAINT={ours} pip install --no-cache-dir {arguments}")
 }
 
+/// What takes long to fetch goes into layers of its own, above the lock's: a repair that changes the lock leaves them in the
+/// builder's cache.
+fn large(file: &mut Dockerfile, plan: &Plan) {
+    let Some(lock) = plan.lock.as_ref().filter(|_| !plan.on_ngc()) else { return };
+    let quoted =
+        |lines: &mut dyn Iterator<Item = &String>| lines.map(|line| shell_quote(line)).collect::<Vec<_>>().join(" ");
+    if lock.torch_index.is_some() && !lock.torch.is_empty() {
+        file.comment("CPU builds of the torch family come from an index of their own.");
+        file.arg("TORCH_INDEX", lock.torch_index.as_deref());
+        let packages = quoted(&mut lock.torch.iter());
+        file.run(&[format!("pip install --no-cache-dir --no-deps --index-url \"$TORCH_INDEX\" {packages}")]);
+    }
+    let is_large = |line: &&String| requirement_name(line).is_some_and(|name| names::is_large(&name));
+    let packages = quoted(&mut lock.requirements.iter().filter(is_large));
+    if !packages.is_empty() {
+        file.comment("The largest of the lock, in a layer that other changes of it leave in the cache.");
+        file.run(&[format!("pip install --no-cache-dir --no-deps {packages}")]);
+    }
+}
+
 fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environment>) {
     file.blank();
+    large(file, plan);
     let empty = lock_lines(plan).is_empty();
     file.comment(&match &plan.lock {
         _ if empty => "The bounds on what builds the project.".to_owned(),
@@ -193,13 +214,6 @@ fn installation(file: &mut Dockerfile, plan: &Plan, environment: Option<&Environ
     let flags: Vec<&str> = plan.pip.flags.iter().map(|f| f.value.as_str()).collect();
     let flags = if flags.is_empty() { String::new() } else { format!("{} ", flags.join(" ")) };
     let no_deps = if plan.lock.is_some() { "--no-deps " } else { "" };
-    if let Some(lock) = plan.lock.as_ref().filter(|l| l.torch_index.is_some() && !l.torch.is_empty()) {
-        file.comment("CPU builds of the torch family come from an index of their own.");
-        file.arg("TORCH_INDEX", lock.torch_index.as_deref());
-        let packages: Vec<String> = lock.torch.iter().map(|t| shell_quote(t)).collect();
-        let line = format!("--no-deps --index-url \"$TORCH_INDEX\" {}", packages.join(" "));
-        file.run(&[pip_install(environment, &line)]);
-    }
     if !empty {
         for item in &plan.pip.flags {
             because(file, &item.value, &item.because);
@@ -512,5 +526,23 @@ mod tests {
             "{}",
             text(&plan)
         );
+    }
+
+    #[test]
+    fn what_takes_long_to_fetch_stays_cached_when_the_rest_of_the_lock_changes() {
+        let rendered = |other: &str| {
+            let mut plan = testing::plan();
+            let requirements = ["torch==2.1.0", "nvidia-nccl-cu12==2.18.1", other].map(str::to_owned).to_vec();
+            plan.lock = Some(Lock { requirements, ..Lock::default() });
+            let text = text(&plan);
+            let (above, below) = text.split_once("COPY requirements.lock").unwrap();
+            assert!(
+                above.ends_with("RUN pip install --no-cache-dir --no-deps torch==2.1.0 nvidia-nccl-cu12==2.18.1\n"),
+                "{text}"
+            );
+            assert!(below.contains("-r /workspace/lock/requirements.lock"), "{text}");
+            above.to_owned()
+        };
+        assert_eq!(rendered("numpy==1.26.4"), rendered("numpy==1.24.4"));
     }
 }
