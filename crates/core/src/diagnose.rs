@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::base::{Entry, KnowledgeBase, full_id, place};
 use crate::contents::FileKind;
 use crate::context::Context;
+use crate::decisive::Decisive;
 use crate::log::{Window, Windows};
 use crate::resolve::{self, Captures};
 
@@ -37,6 +38,17 @@ pub struct Diagnosis {
     pub source: Option<String>,
     /// Path and line of the pitfall, `knowledge/libraries/opencv-python.md:21`.
     pub note: String,
+}
+
+/// What a log says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Best first; empty where nothing known is wrong.
+    pub diagnoses: Vec<Diagnosis>,
+    /// What is understood and has no certain answer, in the order of the log.
+    pub questions: Vec<OpenQuestion>,
+    /// Where nothing is known: the line that reports the failure, if one does.
+    pub decisive: Option<Decisive>,
 }
 
 /// A failure that is understood, and whose cure no table knows for certain.
@@ -190,12 +202,12 @@ impl Reading<'_> {
 
     /// What the whole log says, best first.
     pub fn finish(self) -> Vec<Diagnosis> {
-        self.finish_with_questions().0
+        self.said().diagnoses
     }
 
-    /// As [`Self::finish`], with what is understood and has no certain answer, in the order of the log.
-    pub fn finish_with_questions(self) -> (Vec<Diagnosis>, Vec<OpenQuestion>) {
-        let (all, mut questions) = self.all();
+    /// As [`Self::finish`], with what is left open.
+    pub fn said(self) -> Said {
+        let (all, mut questions, end) = self.all();
         questions.sort_by_key(|question| question.line);
         let mut seen = BTreeSet::new();
         questions.retain(|question| seen.insert(question.wanted.clone()));
@@ -208,13 +220,14 @@ impl Reading<'_> {
                 diagnoses.push(diagnosis);
             }
         }
-        (diagnoses, questions)
+        let decisive = if diagnoses.is_empty() && questions.is_empty() { end.decisive() } else { None };
+        Said { diagnoses, questions, decisive }
     }
 
     /// Everything, with those that lead to the same fix.
-    fn all(self) -> (Vec<Diagnosis>, Vec<OpenQuestion>) {
+    fn all(self) -> (Vec<Diagnosis>, Vec<OpenQuestion>, Window) {
         let Self { windows, mut seen } = self;
-        windows.finish(&mut |window| seen.look(window));
+        let end = windows.finish(&mut |window| seen.look(window));
         let Seen { mut found, ruled_out, questions, .. } = seen;
         found.retain(|ranked| !ruled_out.contains(&ranked.owner));
         let cost = |ranked: &Ranked| ranked.diagnosis.fix.iter().map(Edit::cost).max();
@@ -222,7 +235,7 @@ impl Reading<'_> {
             let key = |ranked: &Ranked| (ranked.rank, ranked.line, cost(ranked));
             key(a).cmp(&key(b)).then_with(|| a.diagnosis.pitfall.cmp(&b.diagnosis.pitfall))
         });
-        (found.into_iter().map(|ranked| ranked.diagnosis).collect(), questions)
+        (found.into_iter().map(|ranked| ranked.diagnosis).collect(), questions, end)
     }
 }
 
@@ -313,11 +326,11 @@ impl KnowledgeBase {
         reading.finish()
     }
 
-    /// As [`Self::diagnose`], with what is understood and has no certain answer.
-    pub fn diagnose_with_questions(&self, log: &str, context: &Context) -> (Vec<Diagnosis>, Vec<OpenQuestion>) {
+    /// As [`Self::diagnose`], with what is left open.
+    pub fn said(&self, log: &str, context: &Context) -> Said {
         let mut reading = self.reading(context.clone());
         reading.push(log.as_bytes());
-        reading.finish_with_questions()
+        reading.said()
     }
 
     /// As [`Self::diagnose`], for a log that comes in pieces.
@@ -366,7 +379,7 @@ fn may_apply(pitfall: &Pitfall, library: &[String], context: &Context) -> bool {
         && block.gpu.is_none_or(|wanted| context.gpu.is_none_or(|gpu| gpu == wanted))
 }
 
-fn shortened(line: &str) -> String {
+pub(crate) fn shortened(line: &str) -> String {
     match line.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(line)),
         None => line.to_owned(),

@@ -25,6 +25,7 @@
 mod base;
 pub mod contents;
 mod context;
+mod decisive;
 mod diagnose;
 mod environment;
 pub mod export;
@@ -42,7 +43,8 @@ pub use base::{KnowledgeBase, Match, is_note, normalised};
 pub use context::Context;
 /// What is known when a log is diagnosed; the same value that planning uses.
 pub use context::Context as LogContext;
-pub use diagnose::{Diagnosis, OpenQuestion, Reading, Wanted};
+pub use decisive::Decisive;
+pub use diagnose::{Diagnosis, OpenQuestion, Reading, Said, Wanted};
 pub use environment::Environment;
 pub use header::Header;
 pub use query::{Answer, Query};

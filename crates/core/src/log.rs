@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+use crate::decisive::{self, Decisive};
+use crate::diagnose::shortened;
+
 /// Bytes of clean text after which a window is full.
 const WINDOW: usize = 4 << 20;
 /// Bytes of a window's end that the next one begins with: what a pattern of several lines may span.
@@ -47,6 +50,16 @@ impl Window {
             self.text.push_str(&clean_line(line));
         }
         self.text.push('\n');
+    }
+
+    /// The line at the end of the log that reports the failure.
+    pub(crate) fn decisive(&self) -> Option<Decisive> {
+        let mut from = self.text.len().saturating_sub(decisive::READ);
+        while !self.text.is_char_boundary(from) {
+            from += 1;
+        }
+        let at = from + decisive::decisive(self.text.get(from..).unwrap_or_default())?;
+        Some(Decisive { line: self.line_of(at), text: shortened(self.line_at(at)) })
     }
 
     /// Drops all but the end.
@@ -133,14 +146,15 @@ impl Windows {
         }
     }
 
-    /// Shows what is left.
-    pub(crate) fn finish(mut self, look: &mut dyn FnMut(&Window)) {
+    /// Shows what is left, and gives the last window.
+    pub(crate) fn finish(mut self, look: &mut dyn FnMut(&Window)) -> Window {
         if !self.rest.is_empty() {
             self.end_line(look);
         }
         if !self.window.text.is_empty() {
             look(&self.window);
         }
+        self.window
     }
 }
 

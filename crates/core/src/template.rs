@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use regex::Regex;
 use repro_note::Edit;
 
-use crate::log;
+use crate::{decisive, log};
 
 /// Lines of a log that a sample holds at most.
 const SAMPLE: usize = 12;
@@ -107,12 +107,13 @@ pub fn note(name: &str, id: &str, today: &str, log: Option<&str>, present: Optio
     out
 }
 
-/// The lines around the last error of a log, and a pattern for the decisive one; `None` where no line reports an error.
+/// The lines up to the decisive one of a log, or to the last that speaks of an error, and a pattern for the decisive one; `None` where no line reports an error.
 fn signature(log: &str) -> Option<(String, String)> {
     let text = log::end(log);
     let error = Regex::new(r"(?i)\b\w*(error|exception)\b\s*:|^E: |not found|no such file|cannot |failed").ok()?;
     let lines: Vec<&str> = text.lines().collect();
-    let at = lines.iter().rposition(|line| error.is_match(line))?;
+    let known = decisive::decisive(&text).and_then(|at| text.get(..at)).map(|before| before.lines().count());
+    let at = known.or_else(|| lines.iter().rposition(|line| error.is_match(line)))?;
     let from = (at + 1).saturating_sub(SAMPLE);
     let sample = lines.get(from..=at)?.join("\n").replace("```", "` ` `");
     let decisive = lines.get(at)?.trim();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use repro_core::{Context, Diagnosis, KnowledgeBase, OpenQuestion, Phase};
+use repro_core::{Context, Decisive, Diagnosis, KnowledgeBase, OpenQuestion, Phase, Said};
 use repro_inspect::Action as Deed;
 use repro_note::{Cost, Edit};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct Question {
     pub stage: String,
     /// What is wrong, as far as it is known.
     pub why: String,
+    /// The line of the log that reports the failure, where no note knows it.
+    pub decisive: Option<String>,
     /// The end of the log.
     pub log: String,
     /// What the notes say about it, best first.
@@ -343,6 +345,7 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
             let best = question.as_ref().and_then(|question| question.diagnoses.first());
             let cause = best.map(|d| (d.pitfall.clone(), d.cause.clone(), Some(d.excerpt.clone())));
             record(&mut state, false, cause, Vec::new());
+            note_line(&mut state, question.and_then(|question| question.decisive));
             (state, Action::Stop(End::NotReproduced(why)))
         }
         Outcome::Trouble(why) => (state, Action::Stop(End::CouldNotTell(why))),
@@ -380,7 +383,7 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
         repository_modules: state.own_modules.clone(),
         ..context(&state.plan, None, knowledge)
     };
-    let (diagnoses, questions) = knowledge.diagnose_with_questions(log, &log_context);
+    let Said { diagnoses, questions, decisive } = knowledge.said(log, &log_context);
     let mut moves: Vec<Move> = if state.stage == Stage::Lock { built_here(log) } else { Vec::new() };
     moves.extend(diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)));
     if state.stage == Stage::Lock {
@@ -423,14 +426,20 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
     // What only the host can mend no change of the plan does.
     if !last && state.questions > 0 && best.is_none_or(|best| best.fixable) {
         state.questions -= 1;
-        let why = best.map_or_else(|| why.to_owned(), |d| format!("{why}: {}", d.cause));
-        let question = Question { stage: state.stage.name().to_owned(), why, log: end_of(log), diagnoses };
+        let question = Question {
+            stage: state.stage.name().to_owned(),
+            why: reason(why, best, decisive.as_ref()),
+            decisive: decisive.map(|line| line.text),
+            log: end_of(log),
+            diagnoses,
+        };
         state.asked = Some(question.clone());
         return (state, Action::Ask(question));
     }
     let cause = best.map(|d| (d.pitfall.clone(), d.cause.clone(), Some(d.excerpt.clone())));
-    let why = best.map_or_else(|| why.to_owned(), |d| format!("{why}: {}", d.cause));
+    let why = reason(why, best, decisive.as_ref());
     record(&mut state, false, cause, Vec::new());
+    note_line(&mut state, decisive.map(|line| line.text));
     let why = if last && !moves.is_empty() {
         format!("{why} (stopped after {} attempts)", state.attempts.len())
     } else {
@@ -511,6 +520,20 @@ fn taken_back(state: &State, knowledge: &KnowledgeBase) -> Option<TakenBack> {
         let edits = taken_back.chain(edits).collect();
         Some(TakenBack { id: step.id, cause: step.cause, excerpt: step.excerpt, plan, edits, fixes })
     })
+}
+
+/// Why it ended: what is known of it, else the line that says so.
+fn reason(why: &str, best: Option<&Diagnosis>, decisive: Option<&Decisive>) -> String {
+    let known = best.map(|best| best.cause.as_str()).or_else(|| decisive.map(|line| line.text.as_str()));
+    // A run's own reasons may have that line already.
+    known.filter(|known| !why.contains(known)).map_or_else(|| why.to_owned(), |known| format!("{why}: {known}"))
+}
+
+/// Gives the last attempt, whose cause nobody knows, the line that reports the failure.
+fn note_line(state: &mut State, line: Option<String>) {
+    if let Some(attempt) = state.attempts.last_mut() {
+        attempt.excerpt = attempt.excerpt.take().or(line);
+    }
 }
 
 /// The last few kilobytes, from the beginning of a line on.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use repro_core::{Context, Phase};
+use repro_core::{Context, Phase, Said};
 use repro_generator::existing::{self, Existing};
 use serde_json::json;
 
@@ -90,11 +90,27 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let end = if info.is_file() { info.len() } else { u64::MAX };
         push(&mut file.take(end))?;
     }
-    let diagnoses = reading.finish();
+    let Said { diagnoses, questions, decisive } = reading.said();
     match args.format {
-        Format::Json => report::json(&json!({ "schema": 1, "diagnoses": diagnoses }))?,
-        Format::Text if diagnoses.is_empty() => report::data("nothing wrong that is known here"),
+        Format::Json => {
+            report::json(&json!({ "schema": 1, "diagnoses": diagnoses, "open": questions, "decisive": decisive }))?
+        }
         Format::Text => {
+            for question in questions.iter().filter(|one| diagnoses.iter().all(|known| known.line != one.line)) {
+                report::data(report::heading(format!("{}: {}", question.pitfall, question.cause)));
+                report::data(format!("  line {}: {}", question.line, question.excerpt));
+                report::data("  fix: no table knows it; `repro` and `build` search for it");
+            }
+            match &decisive {
+                Some(line) => {
+                    report::data("nothing wrong that is known here; the line that reports a failure:");
+                    report::data(format!("  line {}: {}", line.line, line.text));
+                }
+                None if diagnoses.is_empty() && questions.is_empty() => {
+                    report::data("nothing wrong that is known here")
+                }
+                None => {}
+            }
             for diagnosis in &diagnoses {
                 report::data(report::heading(format!("{}: {}", diagnosis.pitfall, diagnosis.cause)));
                 report::data(format!("  line {}: {}", diagnosis.line, diagnosis.excerpt));

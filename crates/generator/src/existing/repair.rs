@@ -222,12 +222,13 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
     // A step of somebody's own Dockerfile may well run the program.
     let phase = if place == Place::Run { Some(Phase::Run) } else { None };
     let asked = repro_core::Context { phase, ..context(&state.project, &state.build_args, knowledge) };
-    let (mut diagnoses, mut questions) = (Vec::new(), Vec::new());
+    let (mut diagnoses, mut questions, mut decisive) = (Vec::new(), Vec::new(), None);
     for log in logs {
-        let (mut found, open) = knowledge.diagnose_with_questions(log, &asked);
-        found.extend(foreseen(log, &asked, knowledge));
-        diagnoses.push(found);
-        questions.extend(open);
+        let mut said = knowledge.said(log, &asked);
+        said.diagnoses.extend(foreseen(log, &asked, knowledge));
+        diagnoses.push(said.diagnoses);
+        questions.extend(said.questions);
+        decisive = decisive.or(said.decisive);
     }
     let is_last = state.attempts.len() + 1 >= state.max_attempts || state.smokes >= MOST_SMOKES;
     if state.fix && !is_last {
@@ -278,11 +279,15 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
     }
     let best = diagnoses.iter().flatten().next();
     let what = if place == Place::Run { "the smoke test failed" } else { "the build failed" };
-    let mut why = best.map_or_else(|| what.to_owned(), |best| format!("{what}: {}", best.cause));
+    let unknown = || decisive.as_ref().map_or_else(|| what.to_owned(), |line| format!("{what}: {}", line.text));
+    let mut why = best.map_or_else(unknown, |best| format!("{what}: {}", best.cause));
     if state.smokes >= MOST_SMOKES {
         why.push_str(&format!(" ({MOST_SMOKES} smoke tests failed)"));
     }
     record(&mut state, place.name(), false, best, Vec::new());
+    if let Some(attempt) = state.attempts.last_mut() {
+        attempt.excerpt = attempt.excerpt.take().or(decisive.map(|line| line.text));
+    }
     // What the host lacks says nothing about the Dockerfile.
     let end = if best.is_some_and(|best| !best.fixable) { End::CouldNotTell(why) } else { End::NotReproduced(why) };
     (state, Action::Stop(end))
