@@ -57,7 +57,7 @@ pub fn program(
 ) -> anyhow::Result<Outcome> {
     let asked = json!({
         "schema": 1, "question": "repair", "repo": plan.repo, "stage": question.stage, "why": question.why,
-        "log": question.log, "diagnoses": question.diagnoses, "attempts": attempts,
+        "log": question.log, "decisive": question.decisive, "diagnoses": question.diagnoses, "attempts": attempts,
         "facts": facts, "plan": plan_json(plan),
         "edits": ["apt", "pip_pin", "pip_add", "pip_remove", "pip_flag", "env", "base_image", "run_flag", "command", "upstream_patch"],
     });
