@@ -1,6 +1,6 @@
 //! The whole way from a repository to a receipt: effects in the order that the pure repair loop asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -52,8 +52,8 @@ pub struct From {
 pub struct Read {
     pub source: source::Source,
     pub facts: Facts,
-    /// Top-level modules that the repository itself holds.
-    pub own_modules: BTreeSet<String>,
+    /// The modules that the repository itself holds.
+    pub own_modules: repair::OwnModules,
 }
 
 /// Obtains and reads a repository. An engine is needed only for sdists that are not in the cache.
@@ -75,15 +75,8 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
             from.repository
         )));
     }
-    let own_modules = tree.iter().filter_map(|(path, _)| own_module(path)).collect();
+    let own_modules = repair::own_modules(tree.iter().map(|(path, _)| path));
     Ok(Read { source: obtained.source, facts: obtained.facts, own_modules })
-}
-
-/// The module that a path makes importable from its own folder: `utils/io.py` gives `utils` and, from within, `io`.
-fn own_module(path: &str) -> Option<String> {
-    let stem = path.strip_suffix(".py")?;
-    let name = stem.strip_suffix("/__init__").unwrap_or(stem);
-    name.rsplit('/').next().map(str::to_owned)
 }
 
 /// What `repro.toml` and the command line say, together.
@@ -525,7 +518,7 @@ impl Cycle<'_> {
         let request = smoke::Smoke {
             image,
             name: plan.repo.replace('/', "-"),
-            own_modules: self.read.own_modules.clone(),
+            own_modules: self.read.own_modules.keys().cloned().collect(),
             command: line,
             expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
             gpus: plan.on_ngc(),

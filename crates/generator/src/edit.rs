@@ -81,6 +81,11 @@ pub fn apply(plan: &mut Plan, edit: &Edit, reason: &Reason, about: Option<&str>)
             };
             match plan.env.get(key) {
                 Some(old) if old.value == value => Applied::Unchanged,
+                Some(old) if SEARCH_PATHS.contains(&key) => {
+                    let Some(both) = joined(&old.value, value) else { return Applied::Unchanged };
+                    plan.env.insert(key.to_owned(), Because::new(both, reason.clone()));
+                    Applied::Changed
+                }
                 Some(old) => Applied::Conflict(format!("{key} is already `{}`: {}", old.value, reasons(&old.because))),
                 None => {
                     plan.env.insert(key.to_owned(), Because::new(value.to_owned(), reason.clone()));
@@ -136,6 +141,16 @@ pub fn check(edit: &Edit) -> Result<(), String> {
         Edit::Command(line) | Edit::UpstreamPatch(line) | Edit::Order(line) => is_line(line),
     };
     if fine { Ok(()) } else { Err(format!("`{}` is not what an edit of that kind can be", describe(edit))) }
+}
+
+/// Variables that hold several folders: another one contradicts nothing.
+const SEARCH_PATHS: [&str; 2] = ["PYTHONPATH", "LD_LIBRARY_PATH"];
+
+/// Two search paths as one; `None` where the first has all of the second.
+fn joined(old: &str, new: &str) -> Option<String> {
+    let known: Vec<&str> = old.split(':').collect();
+    let more: Vec<&str> = new.split(':').filter(|folder| !known.contains(folder)).collect();
+    (!more.is_empty()).then(|| [known, more].concat().join(":"))
 }
 
 /// Applies one edit to each of the distributions that its cause is about; most edits are about the plan as a whole.
@@ -304,6 +319,16 @@ mod tests {
         ] {
             assert!(check(&edit).is_err(), "{edit:?}");
         }
+    }
+
+    #[test]
+    fn another_folder_to_search_contradicts_nothing() {
+        let mut plan = testing::plan();
+        let path = |folders: &str| Edit::Env(format!("PYTHONPATH={folders}"));
+        assert_eq!(apply(&mut plan, &path("/a"), &why(), None), Applied::Changed);
+        assert_eq!(apply(&mut plan, &path("/b:/a"), &why(), None), Applied::Changed);
+        assert_eq!(plan.env["PYTHONPATH"].value, "/a:/b");
+        assert_eq!(apply(&mut plan, &path("/b"), &why(), None), Applied::Unchanged);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A runner of effects calls [`start`] once and [`next`] after each effect, until [`Action::Stop`]. Recorded outcomes
 //! replay as tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use repro_core::{Context, Decisive, Diagnosis, KnowledgeBase, OpenQuestion, Phase, Said};
 use repro_inspect::Action as Deed;
@@ -164,7 +164,7 @@ pub struct State {
     /// Seconds of the attempt that is under way.
     seconds: f64,
     /// Modules that the repository itself holds: a missing one is a path problem, not a missing distribution.
-    own_modules: BTreeSet<String>,
+    own_modules: OwnModules,
     /// Pythons for which a base can be had; empty for all.
     pythons: Vec<String>,
     /// How often somebody else may still be asked.
@@ -236,10 +236,32 @@ impl Stage {
     }
 }
 
+/// Modules that a repository holds: name -> the folders (relative, the nearest to the top first) from which they can be
+/// imported.
+pub type OwnModules = BTreeMap<String, Vec<String>>;
+
+/// The modules of a tree of files. `utils/io.py` makes `utils` importable from the top and `io` from `utils`.
+pub fn own_modules<'p>(paths: impl Iterator<Item = &'p str>) -> OwnModules {
+    let mut found = OwnModules::new();
+    for path in paths {
+        let Some(stem) = path.strip_suffix(".py") else { continue };
+        let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
+        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+        let folders = found.entry(name.to_owned()).or_default();
+        if !folders.iter().any(|known| known == folder) {
+            folders.push(folder.to_owned());
+        }
+    }
+    for folders in found.values_mut() {
+        folders.sort_by_key(|folder| (folder.split('/').filter(|part| !part.is_empty()).count(), folder.clone()));
+    }
+    found
+}
+
 /// Begins with a plan. A plan that is already locked is built as it is.
 ///
-/// `own_modules`: top-level modules of the repository; `pythons`: those for which a base can be had, empty for all.
-pub fn start(plan: Plan, max_attempts: usize, own_modules: BTreeSet<String>, pythons: Vec<String>) -> (State, Action) {
+/// `own_modules`: modules of the repository; `pythons`: those for which a base can be had, empty for all.
+pub fn start(plan: Plan, max_attempts: usize, own_modules: OwnModules, pythons: Vec<String>) -> (State, Action) {
     let stage = if plan.lock.is_some() { Stage::Build } else { Stage::Lock };
     let seen = BTreeSet::from([fingerprint(&plan)]);
     let state = State {
@@ -380,7 +402,7 @@ fn with_older_python(
 fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> (State, Action) {
     let log_context = Context {
         phase: Some(state.stage.phase()),
-        repository_modules: state.own_modules.clone(),
+        repository_modules: state.own_modules.keys().cloned().collect(),
         ..context(&state.plan, None, knowledge)
     };
     let Said { diagnoses, questions, decisive } = knowledge.said(log, &log_context);
@@ -388,6 +410,8 @@ fn repair(mut state: State, log: &str, why: &str, knowledge: &KnowledgeBase) -> 
     moves.extend(diagnoses.iter().filter(|d| d.fixable).map(|d| Move::of(d, &state.plan, knowledge)));
     if state.stage == Stage::Lock {
         moves.extend(lock_moves(&state.plan, log));
+    } else {
+        moves.extend(path_moves(&state, log));
     }
     let last = state.attempts.len() + 1 >= state.max_attempts;
     let has_remedy = diagnoses.iter().any(|d| d.fixable);
@@ -509,7 +533,7 @@ fn taken_back(state: &State, knowledge: &KnowledgeBase) -> Option<TakenBack> {
     let old = State { plan: before.plan.clone(), stage: before.stage, ..state.clone() };
     let asked = Context {
         phase: Some(before.stage.phase()),
-        repository_modules: state.own_modules.clone(),
+        repository_modules: state.own_modules.keys().cloned().collect(),
         ..context(&before.plan, None, knowledge)
     };
     let diagnoses = knowledge.diagnose(&before.log, &asked);
@@ -610,6 +634,30 @@ fn built_here(log: &str) -> Vec<Move> {
         undated: false,
         relax: Vec::new(),
     }]
+}
+
+/// A module that the repository has, in a folder that is not searched.
+fn path_moves(state: &State, log: &str) -> Vec<Move> {
+    let missing = log.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("No module named ")?;
+        let module = rest.trim().trim_matches(['\'', '"']).split('.').next()?;
+        Some((line.trim(), module, state.own_modules.get(module)?))
+    });
+    let moves = missing.flat_map(|(line, module, folders)| {
+        folders.iter().map(move |folder| {
+            let place = format!("{}/{folder}", state.plan.checkout());
+            Move {
+                id: "main/module-path".to_owned(),
+                cause: format!("`{module}` lies in a folder of the repository that is not searched"),
+                excerpt: Some(line.to_owned()),
+                about: Vec::new(),
+                edits: vec![Edit::Env(format!("PYTHONPATH={}", place.trim_end_matches('/')))],
+                undated: false,
+                relax: Vec::new(),
+            }
+        })
+    });
+    moves.collect()
 }
 
 /// What else can be tried when the resolver says no: drop the pins that it names, then the date.
@@ -835,7 +883,7 @@ mod tests {
     }
 
     fn begin() -> (State, Action) {
-        start(testing::plan(), 5, BTreeSet::new(), Vec::new())
+        start(testing::plan(), 5, OwnModules::new(), Vec::new())
     }
 
     /// Plays outcomes in order and gives the actions that they led to.
@@ -1015,7 +1063,7 @@ mod tests {
     #[test]
     fn the_loop_ends_after_as_many_attempts_as_were_allowed() {
         let knowledge = knowledge();
-        let (mut state, mut action) = start(testing::plan(), 2, BTreeSet::new(), Vec::new());
+        let (mut state, mut action) = start(testing::plan(), 2, OwnModules::new(), Vec::new());
         for _ in 0..10 {
             let outcome = match action {
                 Action::Lock => Outcome::Failed { log: "Because eye==1 has no wheel".to_owned(), seconds: 1.0 },
