@@ -11,6 +11,7 @@ use repro_note::{Block, Edit, Finding, Note, Pitfall, PitfallKind, parse};
 use serde::Serialize;
 
 use crate::contents::{self, Contents};
+use crate::interfaces::{Asked, Interfaces, Lifetime};
 use crate::context::{Context, is_within};
 use crate::diagnose::PatternIndex;
 use crate::environment::Environment;
@@ -26,7 +27,7 @@ pub struct KnowledgeBase {
     /// Notes of tables that have been checked before and are read when the first table is asked for.
     unread: Vec<(String, String)>,
     images: OnceLock<Vec<Image>>,
-    contents: Option<Contents>,
+    indexes: Indexes,
     by_name: BTreeMap<String, usize>,
     by_distribution: BTreeMap<Cow<'static, str>, Vec<usize>>,
     by_import: BTreeMap<Cow<'static, str>, Vec<usize>>,
@@ -52,6 +53,15 @@ impl Entry {
 struct Image {
     pythons: Option<VersionSpecifiers>,
     environment: Environment,
+}
+
+/// The indexes that are no text.
+#[derive(Debug, Default)]
+pub struct Indexes {
+    /// Which packages bring which files.
+    pub contents: Option<Contents>,
+    /// When names came into libraries and went.
+    pub interfaces: Option<Interfaces>,
 }
 
 /// A pitfall that the program is going to meet, with what prevents it.
@@ -145,11 +155,21 @@ impl KnowledgeBase {
         self.tables.get_or_init(|| Tables::from_checked_texts(&self.unread))
     }
 
-    /// Which packages bring which files; without it only the tables of the notes are asked.
+    /// The indexes that are no text; without them only the tables of the notes are asked.
     #[must_use]
-    pub fn with_contents(mut self, contents: Option<Contents>) -> Self {
-        self.contents = contents;
+    pub fn with_indexes(mut self, indexes: Indexes) -> Self {
+        self.indexes = indexes;
         self
+    }
+
+    /// Was looked up when names of this library came and went?
+    pub(crate) fn knows_interface(&self, library: &str) -> bool {
+        self.indexes.interfaces.as_ref().is_some_and(|index| index.covers(library))
+    }
+
+    /// When something came into libraries and went.
+    pub fn lifetimes(&self, asked: Asked<'_>) -> Vec<Lifetime> {
+        self.indexes.interfaces.as_ref().map(|index| index.lifetimes(asked)).unwrap_or_default()
     }
 
     /// Packages that bring a file on `release`: as the tables of the notes have it, which choose where several do, else as
@@ -165,7 +185,7 @@ impl KnowledgeBase {
         };
         let indexed = || {
             let name = if kind == contents::FileKind::Header { name } else { file };
-            let mut packages = self.contents.as_ref()?.packages(kind, name, release)?;
+            let mut packages = self.indexes.contents.as_ref()?.packages(kind, name, release)?;
             // The others would bring the same file.
             packages.truncate(1);
             Some(packages)

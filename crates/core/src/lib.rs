@@ -31,6 +31,7 @@ mod environment;
 pub mod export;
 pub mod header;
 pub mod index;
+pub mod interfaces;
 pub mod lint;
 mod log;
 pub mod proof;
@@ -39,7 +40,7 @@ mod resolve;
 mod tables;
 pub mod template;
 
-pub use base::{KnowledgeBase, Match, is_note, normalised};
+pub use base::{Indexes, KnowledgeBase, Match, is_note, normalised};
 pub use context::Context;
 /// What is known when a log is diagnosed; the same value that planning uses.
 pub use context::Context as LogContext;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use repro_note::lint::lint_note;
 use repro_note::{Finding, Note};
 
-use crate::base::{KnowledgeBase, full_id, is_note};
-use crate::contents::Contents;
+use crate::base::{Indexes, KnowledgeBase, full_id, is_note};
 use crate::context::Context;
 use crate::diagnose::Diagnosis;
 use crate::index;
@@ -14,10 +13,10 @@ use crate::template::PLACEHOLDERS;
 
 /// Reads and checks all notes: what parsing finds, what each note allows on its own, and what only all together show.
 /// `texts` are pairs of the path below `knowledge/` and the text; those under `healthy/` are logs that no pattern may hit.
-/// `contents` answers what fixes ask of the tables that are no text.
-pub fn lint_all(texts: &BTreeMap<String, String>, contents: Option<Contents>) -> Vec<Finding> {
+/// `indexes` answer what fixes ask of the tables that are no text.
+pub fn lint_all(texts: &BTreeMap<String, String>, indexes: Indexes) -> Vec<Finding> {
     let (base, mut findings) = KnowledgeBase::from_texts(texts);
-    let base = base.with_contents(contents);
+    let base = base.with_indexes(indexes);
     let text_of = |note: &Note| texts.get(&note.path).map_or("", String::as_str);
     let mut named: BTreeMap<&str, &Note> = BTreeMap::new();
     for note in base.notes() {

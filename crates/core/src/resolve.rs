@@ -12,6 +12,7 @@ use crate::base::{KnowledgeBase, normalised};
 use crate::contents::FileKind;
 use crate::context::{Context, is_within};
 use crate::diagnose::Wanted;
+use crate::interfaces::{Asked, Lifetime};
 
 /// Named groups of a pattern that matched, as the log has them.
 pub(crate) type Captures = BTreeMap<String, String>;
@@ -150,7 +151,9 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
             let is_older = |current: &str| minor_of(current).zip(minor_of(&last)).is_none_or(|(c, l)| c > l);
             context.python.as_deref().is_none_or(is_older).then(|| tables.slim_tag(&last, release))?
         }
-        "before_break" => before_break(base, value, context),
+        "before_break" => before_break(base, value, context, captures),
+        "attribute" => limit(base.lifetimes(Asked::Attribute(value, captures.get("name")?)), None, context),
+        "keyword" => limit(base.lifetimes(Asked::Parameter(value, captures.get("name")?)), None, context),
         "requirement" => requirement(value),
         "nearest" => nearest(captures.get("version")?, value),
         _ => None,
@@ -200,8 +203,20 @@ fn distribution_with(base: &KnowledgeBase, module: &str, context: &Context) -> O
 
 /// The requirement that keeps away the release which may have removed what a program asks of this module: of those
 /// that came after the program's date the first one, without a date the last one.
-fn before_break(base: &KnowledgeBase, module: &str, context: &Context) -> Option<String> {
+fn before_break(
+    base: &KnowledgeBase,
+    module: &str,
+    context: &Context,
+    captures: &Captures,
+) -> Option<String> {
     let distribution = distribution_with(base, module, context)?;
+    if base.knows_interface(&distribution) {
+        let asked = match captures.get("name") {
+            Some(name) => Asked::Name(module, name),
+            None => Asked::Module(module),
+        };
+        return limit(base.lifetimes(asked), Some(&distribution), context);
+    }
     let breaking = base.tables().breaking_releases(&distribution, context.date);
     let chosen = if context.date.is_some() { breaking.first() } else { breaking.last() };
     let pin = &chosen?.pin;
@@ -211,6 +226,31 @@ fn before_break(base: &KnowledgeBase, module: &str, context: &Context) -> Option
         return None;
     };
     installed.is_none_or(|installed| !range.contains(&installed)).then(|| pin.clone())
+}
+
+/// The requirement that has what came or went: below the release that dropped it, or from the one that brought it. Nothing
+/// where several libraries may be meant.
+fn limit(lifetimes: Vec<Lifetime>, distribution: Option<&str>, context: &Context) -> Option<String> {
+    let is_meant = |one: &&Lifetime| distribution.is_none_or(|meant| one.library == meant);
+    let declared = |one: &&Lifetime| {
+        context.distributions.as_ref().is_some_and(|known| known.contains_key(&one.library))
+    };
+    let mut meant: Vec<&Lifetime> = lifetimes.iter().filter(is_meant).collect();
+    if meant.len() > 1 {
+        meant.retain(declared);
+    }
+    let [one] = meant.as_slice() else { return None };
+    let installed: Option<Version> = context.exact_version(&one.library).and_then(|version| version.parse().ok());
+    let version = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Version>().ok());
+    let (since, until) = (version(&one.since), version(&one.until));
+    let library = &one.library;
+    match installed {
+        Some(installed) if until.as_ref().is_some_and(|until| installed >= *until) => Some(format!("{library}<{}", until?)),
+        Some(installed) if since.as_ref().is_some_and(|since| installed < *since) => Some(format!("{library}>={}", since?)),
+        Some(_) => None,
+        // Without a version a requirement gets the newest release.
+        None => until.map(|until| format!("{library}<{until}")).or_else(|| since.map(|since| format!("{library}>={since}"))),
+    }
 }
 
 /// A requirement with its versions as a log states it, `tokenizers>=0.11.1,!=0.11.3,<0.14`; nothing where it is none.

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
 use repro_core::contents::Contents;
-use repro_core::{KnowledgeBase, is_note};
+use repro_core::interfaces::Interfaces;
+use repro_core::{Indexes, KnowledgeBase, is_note};
 
 static KNOWLEDGE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../knowledge");
 
@@ -14,13 +15,16 @@ static HEADERS: [repro_core::Header; include!(concat!(env!("OUT_DIR"), "/count.r
     include!(concat!(env!("OUT_DIR"), "/headers.rs"));
 
 static BASE: LazyLock<KnowledgeBase> =
-    LazyLock::new(|| KnowledgeBase::from_checked(&HEADERS, &texts()).with_contents(contents()));
+    LazyLock::new(|| KnowledgeBase::from_checked(&HEADERS, &texts()).with_indexes(indexes()));
 
-/// The tables of files and the packages that bring them.
-pub fn contents() -> Option<Contents> {
-    let files = KNOWLEDGE.get_file("tables/contents.fst")?;
-    let packages = KNOWLEDGE.get_file("tables/contents-packages.txt")?;
-    Contents::new(files.contents(), packages.contents_utf8()?)
+/// The tables that are no text: files with the packages that bring them, names with the releases that have them.
+pub fn indexes() -> Indexes {
+    let bytes = |name: &str| KNOWLEDGE.get_file(format!("tables/{name}")).map(include_dir::File::contents);
+    let text = |name: &str| KNOWLEDGE.get_file(format!("tables/{name}")).and_then(include_dir::File::contents_utf8);
+    Indexes {
+        contents: bytes("contents.fst").zip(text("contents-packages.txt")).and_then(|(a, b)| Contents::new(a, b)),
+        interfaces: bytes("interfaces.fst").zip(text("interfaces-releases.txt")).and_then(|(a, b)| Interfaces::new(a, b)),
+    }
 }
 
 /// The knowledge base that this program was built with.

@@ -29,7 +29,7 @@ fn prevented(base: &KnowledgeBase, context: &Context) -> Vec<String> {
 fn every_note_passes_every_check() {
     let texts: BTreeMap<String, String> = all_texts().into_iter().map(|(p, t)| (p.to_owned(), t.to_owned())).collect();
     let findings: Vec<String> =
-        repro_core::lint::lint_all(&texts, repro_knowledge::contents()).iter().map(ToString::to_string).collect();
+        repro_core::lint::lint_all(&texts, repro_knowledge::indexes()).iter().map(ToString::to_string).collect();
     assert_eq!(findings, Vec::<String>::new());
 }
 
@@ -158,7 +158,7 @@ proptest::proptest! {
         let damaged = format!("{}{put}{}", &text[..from], &text[to..]);
         let lines = damaged.split('\n').count();
         let texts = BTreeMap::from([(path.to_owned(), damaged)]);
-        for finding in repro_core::lint::lint_all(&texts, None) {
+        for finding in repro_core::lint::lint_all(&texts, repro_core::Indexes::default()) {
             proptest::prop_assert!((1..=lines).contains(&finding.position.line), "{finding}");
         }
     }

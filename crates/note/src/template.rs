@@ -6,7 +6,9 @@
 pub const INSTALLED: &str = "installed_";
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 20] = [
+    "attribute",
+    "keyword",
     "cmake",
     "pkg_config",
     "shared_object",

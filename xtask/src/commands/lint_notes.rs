@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.notes.is_empty() || stem.is_some_and(|stem| args.notes.contains(&stem))
     };
     let findings: Vec<Finding> =
-        repro_core::lint::lint_all(&texts, repro_knowledge::contents()).into_iter().filter(asked).collect();
+        repro_core::lint::lint_all(&texts, repro_knowledge::indexes()).into_iter().filter(asked).collect();
     match args.format {
         Format::Json => {
             let findings: Vec<_> = findings.iter().map(as_json).collect();
@@ -111,7 +111,7 @@ fn verify(args: &Args, texts: &BTreeMap<String, String>, project: &Project) -> a
     let shard = args.shard.as_deref().map(crate::commands::verify_all::parse_shard).transpose()?;
     let engine = setup::ensure_engine(args.engine.as_deref(), false)?;
     let (base, _) = KnowledgeBase::from_texts(texts);
-    let base = base.with_contents(repro_knowledge::contents());
+    let base = base.with_indexes(repro_knowledge::indexes());
     let options = proofs::Options { notes: args.notes.clone(), jobs: args.jobs, fresh: args.fresh, shard };
     let rows = proofs::verify(&engine, &base, project, &options)?;
     let written = if args.no_write { 0 } else { proofs::record(&rows, &project.root.join("knowledge"))? };

@@ -1,0 +1,3 @@
+import tinyfmt
+
+print(tinyfmt.format(3))
