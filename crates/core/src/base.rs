@@ -11,11 +11,11 @@ use repro_note::{Block, Edit, Finding, Note, Pitfall, PitfallKind, parse};
 use serde::Serialize;
 
 use crate::contents::{self, Contents};
-use crate::interfaces::{Asked, Interfaces, Lifetime};
 use crate::context::{Context, is_within};
 use crate::diagnose::PatternIndex;
 use crate::environment::Environment;
 use crate::header::Header;
+use crate::interfaces::{Asked, Interfaces, Lifetime};
 use crate::resolve::{self, Captures};
 use crate::tables::{Tables, longest_prefix};
 

@@ -203,12 +203,7 @@ fn distribution_with(base: &KnowledgeBase, module: &str, context: &Context) -> O
 
 /// The requirement that keeps away the release which may have removed what a program asks of this module: of those
 /// that came after the program's date the first one, without a date the last one.
-fn before_break(
-    base: &KnowledgeBase,
-    module: &str,
-    context: &Context,
-    captures: &Captures,
-) -> Option<String> {
+fn before_break(base: &KnowledgeBase, module: &str, context: &Context, captures: &Captures) -> Option<String> {
     let distribution = distribution_with(base, module, context)?;
     if base.knows_interface(&distribution) {
         let asked = match captures.get("name") {
@@ -232,9 +227,8 @@ fn before_break(
 /// where several libraries may be meant.
 fn limit(lifetimes: Vec<Lifetime>, distribution: Option<&str>, context: &Context) -> Option<String> {
     let is_meant = |one: &&Lifetime| distribution.is_none_or(|meant| one.library == meant);
-    let declared = |one: &&Lifetime| {
-        context.distributions.as_ref().is_some_and(|known| known.contains_key(&one.library))
-    };
+    let declared =
+        |one: &&Lifetime| context.distributions.as_ref().is_some_and(|known| known.contains_key(&one.library));
     let mut meant: Vec<&Lifetime> = lifetimes.iter().filter(is_meant).collect();
     if meant.len() > 1 {
         meant.retain(declared);
@@ -245,11 +239,17 @@ fn limit(lifetimes: Vec<Lifetime>, distribution: Option<&str>, context: &Context
     let (since, until) = (version(&one.since), version(&one.until));
     let library = &one.library;
     match installed {
-        Some(installed) if until.as_ref().is_some_and(|until| installed >= *until) => Some(format!("{library}<{}", until?)),
-        Some(installed) if since.as_ref().is_some_and(|since| installed < *since) => Some(format!("{library}>={}", since?)),
+        Some(installed) if until.as_ref().is_some_and(|until| installed >= *until) => {
+            Some(format!("{library}<{}", until?))
+        }
+        Some(installed) if since.as_ref().is_some_and(|since| installed < *since) => {
+            Some(format!("{library}>={}", since?))
+        }
         Some(_) => None,
         // Without a version a requirement gets the newest release.
-        None => until.map(|until| format!("{library}<{until}")).or_else(|| since.map(|since| format!("{library}>={since}"))),
+        None => {
+            until.map(|until| format!("{library}<{until}")).or_else(|| since.map(|since| format!("{library}>={since}")))
+        }
     }
 }
 

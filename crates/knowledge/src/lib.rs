@@ -23,7 +23,9 @@ pub fn indexes() -> Indexes {
     let text = |name: &str| KNOWLEDGE.get_file(format!("tables/{name}")).and_then(include_dir::File::contents_utf8);
     Indexes {
         contents: bytes("contents.fst").zip(text("contents-packages.txt")).and_then(|(a, b)| Contents::new(a, b)),
-        interfaces: bytes("interfaces.fst").zip(text("interfaces-releases.txt")).and_then(|(a, b)| Interfaces::new(a, b)),
+        interfaces: bytes("interfaces.fst")
+            .zip(text("interfaces-releases.txt"))
+            .and_then(|(a, b)| Interfaces::new(a, b)),
     }
 }
 

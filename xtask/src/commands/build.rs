@@ -210,19 +210,25 @@ fn read(places: &Places) -> anyhow::Result<Existing> {
             places.dockerfile.display()
         )));
     }
+    let is_there = |relative: &String| {
+        let path = places.context.join(relative);
+        // A link may lead out of the context, where the builder does not look either.
+        path.is_file() && fs_err::canonicalize(&path).is_ok_and(|path| path.starts_with(&places.context))
+    };
     let mut found = BTreeMap::new();
-    for candidates in existing::requirement_files(&file) {
-        let there = candidates.into_iter().find(|relative| {
-            let path = places.context.join(relative);
-            // A link may lead out of the context, where the builder does not look either.
-            path.is_file() && fs_err::canonicalize(&path).is_ok_and(|path| path.starts_with(&places.context))
-        });
-        if let Some(relative) = there {
-            let text = text(&places.context.join(&relative))?;
-            found.insert(relative, text);
+    let mut left: Vec<String> =
+        existing::requirement_files(&file).into_iter().filter_map(|paths| paths.into_iter().find(is_there)).collect();
+    while let Some(relative) = left.pop() {
+        if found.contains_key(&relative) {
+            continue;
         }
+        let text = text(&places.context.join(&relative))?;
+        left.extend(existing::named_in(&relative, &text).into_iter().filter(is_there));
+        found.insert(relative, text);
     }
-    Ok(Existing { dockerfile, files: found, ..Existing::default() })
+    let projects = existing::project_files(&file).into_iter().filter(is_there);
+    let projects: Vec<String> = projects.map(|path| text(&places.context.join(path))).collect::<anyhow::Result<_>>()?;
+    Ok(Existing { dockerfile, files: found, projects, ..Existing::default() })
 }
 
 /// Tells what contradicts itself, and settles it where fixing is allowed.

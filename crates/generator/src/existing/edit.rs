@@ -313,8 +313,16 @@ fn install(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Re
 fn add(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Result<(), String> {
     let name = requirement_name(spec).ok_or_else(|| format!("`{spec}` is no requirement"))?;
     // A name alone replaces a place that nobody else has.
-    let is_placed = declared(project).iter().any(|(known, old)| *known == name && old.contains("@ file:"));
-    if (spec != name || is_placed) && replace(project, &name, Some(spec))? {
+    let placed: Vec<String> =
+        declared(project).into_iter().filter(|(_, old)| old.contains("@ file:")).map(|(known, _)| known).collect();
+    if placed.contains(&name) {
+        // The others lie on the same machine.
+        for name in &placed {
+            replace(project, name, Some(name))?;
+        }
+        return Ok(());
+    }
+    if spec != name && replace(project, &name, Some(spec))? {
         return Ok(());
     }
     install(project, spec, place, reason)

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 pub use conflicts::{Conflict, conflicts};
 pub use edit::{Place, apply};
 pub use read::{
-    Install, Installed, context, declared, distributions, edits_between, installs, requirement_files, root_image, specs,
+    Install, Installed, context, declared, distributions, edits_between, installs, named_in, project_files,
+    requirement_files, root_image, specs,
 };
 pub use repair::{Action, Outcome, State, next, prevent, start};
 
@@ -23,6 +24,8 @@ pub struct Existing {
     pub dockerfile: String,
     /// Requirement files that the Dockerfile installs from, by their path in the build context.
     pub files: BTreeMap<String, String>,
+    /// The `pyproject.toml` of projects that the Dockerfile installs; they are read, not edited.
+    pub projects: Vec<String>,
     /// Options of `docker run` that the image needs.
     pub run_flags: Vec<String>,
     /// Distributions that an edit has taken out.

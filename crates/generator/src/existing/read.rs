@@ -129,6 +129,56 @@ pub fn requirement_files(file: &Dockerfile) -> Vec<Vec<String>> {
     files
 }
 
+/// The further requirement files that a requirement file names, as paths in the build context.
+pub fn named_in(path: &str, text: &str) -> Vec<String> {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let lines = text.lines().filter_map(|line| {
+        let line = line.split(" #").next()?.trim();
+        let named = line.strip_prefix("--requirement").or_else(|| line.strip_prefix("-r"))?;
+        Some(joined(&format!("/{folder}"), named.trim_start_matches('=').trim()).trim_start_matches('/').to_owned())
+    });
+    lines.collect()
+}
+
+/// The `pyproject.toml` files of the projects that the file installs (`pip install .`), as paths in the build context.
+pub fn project_files(file: &Dockerfile) -> Vec<String> {
+    let instructions = file.instructions();
+    let mut found: Vec<String> = Vec::new();
+    for instruction in instructions.iter().filter(|one| one.keyword() == Keyword::Run) {
+        let before = instructions.get(..instruction.index()).unwrap_or_default();
+        for command in instruction.commands() {
+            let words = command.pip_install().unwrap_or_default();
+            for word in words.iter().map(|word| word.text.as_str()) {
+                let folder = word.split('[').next().unwrap_or(word).trim_end_matches('/');
+                if folder != "." && !folder.starts_with("./") && !folder.starts_with('/') {
+                    continue;
+                }
+                let mut paths = copied(before, &format!("{folder}/pyproject.toml"));
+                paths.push(
+                    format!("{}/pyproject.toml", folder.trim_start_matches(['.', '/']))
+                        .trim_start_matches('/')
+                        .to_owned(),
+                );
+                for path in paths {
+                    if !found.contains(&path) {
+                        found.push(path);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What a `pyproject.toml` requires, as PEP 621 has it. <https://peps.python.org/pep-0621/>
+fn dependencies(text: &str) -> Vec<(String, String)> {
+    let document: toml::Table = text.parse().unwrap_or_default();
+    let listed =
+        document.get("project").and_then(|project| project.get("dependencies")).and_then(toml::Value::as_array);
+    let specs = listed.into_iter().flatten().filter_map(toml::Value::as_str);
+    specs.filter_map(|spec| Some((names::requirement_name(spec)?, spec.to_owned()))).collect()
+}
+
 /// Where a file of the image comes from in the context, as the COPY and ADD instructions before its use say; the last one
 /// that could have brought it first.
 fn copied(before: &[Instruction<'_>], named: &str) -> Vec<String> {
@@ -174,10 +224,17 @@ fn copied(before: &[Instruction<'_>], named: &str) -> Vec<String> {
     found
 }
 
-/// An absolute path without `.` and empty parts.
+/// An absolute path without `.`, `..` and empty parts.
 fn joined(folder: &str, path: &str) -> String {
     let whole = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
-    let parts: Vec<&str> = whole.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
     format!("/{}", parts.join("/"))
 }
 
@@ -189,6 +246,7 @@ pub fn declared(project: &Existing) -> Vec<(String, String)> {
     for text in project.files.values() {
         found.extend(text.lines().filter_map(requirement_of_line));
     }
+    found.extend(project.projects.iter().flat_map(|text| dependencies(text)));
     found
 }
 
@@ -385,6 +443,22 @@ mod tests {
         ];
         assert_eq!(edits_between(before, after), edits);
         assert_eq!(edits_between(after, after), []);
+    }
+
+    #[test]
+    fn files_that_requirement_files_and_projects_name_are_read_too() {
+        assert_eq!(
+            named_in("req/prod.txt", "-r base.txt # x\n--requirement=../all.txt\nsix\n"),
+            ["req/base.txt", "all.txt"]
+        );
+        assert_eq!(named_in("prod.txt", "-r base.txt\n"), ["base.txt"]);
+        let file = Dockerfile::parse("FROM a\nWORKDIR /app\nCOPY . .\nRUN pip install .[web]\n");
+        assert!(project_files(&file).contains(&"pyproject.toml".to_owned()), "{:?}", project_files(&file));
+        let project = Existing {
+            projects: vec!["[project]\nname = 'x'\ndependencies = ['lxml==4.9', 'six']\n".to_owned()],
+            ..Existing::default()
+        };
+        assert_eq!(distributions(&project), ["lxml", "six"]);
     }
 
     #[test]

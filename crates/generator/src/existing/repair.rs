@@ -293,8 +293,8 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
     (state, Action::Stop(end))
 }
 
-/// Puts into the files what the notes foresee and no import shows: packages, variables and distributions that a program
-/// lacks only when it runs. Only where the base is known; a Dockerfile that has them stays as it is.
+/// Puts into the files what the notes foresee and no import may show: packages, variables, distributions and limits that a
+/// program lacks only when it runs. Only where the base is known; a Dockerfile that has them stays as it is.
 pub fn prevent(
     project: &mut Existing,
     build_args: &BTreeMap<String, String>,
@@ -306,7 +306,7 @@ pub fn prevent(
     }
     let mut fixes = Vec::new();
     for found in knowledge.preventive(&asked) {
-        let adds = |edit: &Edit| matches!(edit, Edit::Apt(_) | Edit::Env(_) | Edit::PipAdd(_));
+        let adds = |edit: &Edit| matches!(edit, Edit::Apt(_) | Edit::Env(_) | Edit::PipAdd(_) | Edit::PipPin(_));
         if !found.edits.iter().all(adds) {
             continue;
         }
