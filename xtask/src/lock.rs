@@ -197,7 +197,7 @@ pub fn pythons_with_wheels(
     Ok(common)
 }
 
-/// A limit that a repair has set can lead to a release from before the base's Python.
+/// A limit can lead to a release from before the base's Python.
 fn fitting(
     engine: &Engine,
     plan: &Plan,

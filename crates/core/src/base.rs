@@ -167,6 +167,11 @@ impl KnowledgeBase {
         self.indexes.interfaces.as_ref().is_some_and(|index| index.covers(library))
     }
 
+    /// The releases of the distribution that have this package, as far as it brings files that are looked for.
+    pub fn releases_with(&self, package: &str) -> Vec<&'static str> {
+        self.indexes.contents.as_ref().map(|contents| contents.releases_with(package)).unwrap_or_default()
+    }
+
     /// When something came into libraries and went.
     pub fn lifetimes(&self, asked: Asked<'_>) -> Vec<Lifetime> {
         self.indexes.interfaces.as_ref().map(|index| index.lifetimes(asked)).unwrap_or_default()

@@ -168,6 +168,17 @@ impl Contents {
         self.at(line, release)
     }
 
+    /// The releases that have this package, as far as it is the best answer for some file.
+    pub fn releases_with(&self, package: &str) -> Vec<&'static str> {
+        let mut found = [false; RELEASES.len()];
+        for line in self.packages.lines().filter(|line| line.contains(package)) {
+            for (column, found) in line.split('\t').zip(&mut found) {
+                *found |= column.split(' ').any(|word| word == package);
+            }
+        }
+        RELEASES.into_iter().zip(found).filter(|(_, found)| *found).map(|(release, _)| release).collect()
+    }
+
     /// Only where few packages have a header of that name: `config.h` could be anybody's.
     fn packages_of_header(&self, name: &str, release: Option<&str>) -> Option<Vec<String>> {
         let prefix = format!("h:{}", reversed(name.trim_start_matches("./")));
@@ -260,6 +271,10 @@ mod tests {
         check(FileKind::Command, "tool", "bookworm", &[]);
         check(FileKind::SharedObject, "libz.so.1", "trixie", &["zlib1g", "lib64z1-cross"]);
         check(FileKind::Header, "zlib.h", "trixie", &["zlib1g-dev"]);
+        assert_eq!(
+            (contents.releases_with("tool"), contents.releases_with("too")),
+            (vec!["bullseye", "trixie"], vec![])
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use repro_note::lint::lint_note;
 use repro_note::{Finding, Note};
 
 use crate::base::{Indexes, KnowledgeBase, full_id, is_note};
+use crate::contents::RELEASES;
 use crate::context::Context;
 use crate::diagnose::Diagnosis;
 use crate::index;
@@ -34,7 +35,10 @@ pub fn lint_all(texts: &BTreeMap<String, String>, indexes: Indexes) -> Vec<Findi
         for pitfall in note.pitfalls.iter().filter(|pitfall| !pitfall.block.retired && !pitfall.block.log.is_empty()) {
             let id = full_id(note, pitfall);
             for log in &pitfall.logs {
-                let diagnoses = base.matches(&log.text, &Context::default());
+                let mut diagnoses = base.matches(&log.text, &Context::default());
+                if !diagnoses.iter().any(|diagnosis| diagnosis.pitfall == id) {
+                    diagnoses = base.matches(&log.text, &on_platform(&pitfall.block.platforms));
+                }
                 findings.extend(ambiguity(&base, &id, &diagnoses).map(|(message, hint)| {
                     Finding::new("pattern-ambiguous", &note.path, text_of(note), log.span.clone(), message)
                         .with_hint(hint)
@@ -103,6 +107,19 @@ pub fn mended(texts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         changed.insert("README.md".to_owned(), new);
     }
     changed
+}
+
+/// The official image on the first of these releases: some tables answer only for a base that is known.
+fn on_platform(platforms: &[String]) -> Context {
+    let Some(release) = platforms.iter().find(|platform| RELEASES.contains(&platform.as_str())) else {
+        return Context::default();
+    };
+    Context {
+        base_image: Some(format!("python:3.11-slim-{release}")),
+        python: Some("3.11".to_owned()),
+        release: Some(release.clone()),
+        ..Context::default()
+    }
 }
 
 /// What is wrong with the matches on a pitfall's own sample: it must come first, or share the first one's fix, and only

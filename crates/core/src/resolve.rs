@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{Requirement, VersionOrUrl};
 use repro_note::template::{INSTALLED, Part};
 use repro_note::{Edit, Fix, Strings, template};
 
 use crate::base::{KnowledgeBase, normalised};
-use crate::contents::FileKind;
+use crate::contents::{FileKind, RELEASES};
 use crate::context::{Context, is_within};
 use crate::diagnose::Wanted;
 use crate::interfaces::{Asked, Lifetime};
@@ -155,6 +155,12 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
         "attribute" => limit(base.lifetimes(Asked::Attribute(value, captures.get("name")?)), None, context),
         "keyword" => limit(base.lifetimes(Asked::Parameter(value, captures.get("name")?)), None, context),
         "requirement" => requirement(value),
+        "python_for" => tables.slim_tag(
+            &python_for(value, captures.get("version"), &tables.slim_pythons().collect::<Vec<_>>())?,
+            release,
+        ),
+        "older_suite" => older_suite(base, value, context),
+        "spoken" => Some(spoken(value)),
         "nearest" => nearest(captures.get("version")?, value),
         _ => None,
     }
@@ -238,24 +244,70 @@ fn limit(lifetimes: Vec<Lifetime>, distribution: Option<&str>, context: &Context
     let version = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Version>().ok());
     let (since, until) = (version(&one.since), version(&one.until));
     let library = &one.library;
+    let above = || since.as_ref().map(|since| format!("{library}>={}", short(since)));
+    let below = || until.as_ref().map(|until| format!("{library}<{}", short(until)));
     match installed {
-        Some(installed) if until.as_ref().is_some_and(|until| installed >= *until) => {
-            Some(format!("{library}<{}", until?))
-        }
-        Some(installed) if since.as_ref().is_some_and(|since| installed < *since) => {
-            Some(format!("{library}>={}", since?))
-        }
+        Some(installed) if until.as_ref().is_some_and(|until| installed >= *until) => below(),
+        Some(installed) if since.as_ref().is_some_and(|since| installed < *since) => above(),
         Some(_) => None,
         // Without a version a requirement gets the newest release.
-        None => {
-            until.map(|until| format!("{library}<{until}")).or_else(|| since.map(|since| format!("{library}>={since}")))
-        }
+        None => below().or_else(above),
     }
 }
 
-/// A requirement with its versions as a log states it, `tokenizers>=0.11.1,!=0.11.3,<0.14`; nothing where it is none.
+/// `2` for `2.0.0`: as people write bounds.
+fn short(version: &Version) -> String {
+    let text = version.to_string();
+    let mut short = text.as_str();
+    while let Some(shorter) = short.strip_suffix(".0") {
+        short = shorter;
+    }
+    short.to_owned()
+}
+
+/// Of the versions that pip passes over (`0.1 Requires-Python >=3.8,<3.11; 0.2 Requires-Python …`), the newest Python that
+/// the wanted one allows, else the last.
+fn python_for(ignored: &str, wanted: Option<&String>, pythons: &[&str]) -> Option<String> {
+    let wanted: Option<Version> = wanted.and_then(|version| version.parse().ok());
+    let entries: Vec<(Version, VersionSpecifiers)> = ignored
+        .split(';')
+        .filter_map(|entry| entry.split_once(" Requires-Python "))
+        .filter_map(|(version, range)| Some((version.trim().parse().ok()?, range.trim().parse().ok()?)))
+        .collect();
+    let exact = || entries.iter().find(|(version, _)| Some(version) == wanted.as_ref());
+    let (_, range) = if wanted.is_some() { exact()? } else { entries.last()? };
+    let newest =
+        pythons.iter().rev().find(|python| python.parse::<Version>().is_ok_and(|python| range.contains(&python)));
+    newest.map(|python| (*python).to_owned())
+}
+
+/// The official image with the same Python on the newest older release of the distribution that has this package, where
+/// the base's own release has not.
+fn older_suite(base: &KnowledgeBase, package: &str, context: &Context) -> Option<String> {
+    let (image, python, release) = (context.base_image.as_deref()?, context.python.as_deref()?, context.release()?);
+    let with = base.releases_with(package);
+    let current = RELEASES.iter().position(|known| *known == release)?;
+    let older = RELEASES.get(..current)?.iter().rev().find(|older| with.contains(*older))?;
+    let minor = python.split('.').take(2).collect::<Vec<_>>().join(".");
+    let tag = base.tables().slim_tag(&minor, Some(older)).filter(|tag| tag.ends_with(older))?;
+    (image.starts_with("python:") && !with.contains(&release)).then_some(tag)
+}
+
+/// The distribution that people call by this name.
+fn spoken(name: &str) -> String {
+    match normalised(name).as_str() {
+        "pytorch" => "torch".to_owned(),
+        "sklearn" => "scikit-learn".to_owned(),
+        "opencv" => "opencv-python".to_owned(),
+        "pil" => "pillow".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// A requirement with its versions as a log states it, `tokenizers>=0.11.1,!=0.11.3,<0.14`; nothing where it is none. pip
+/// writes `x<3.2 and >=3.1` where two are in the way.
 fn requirement(text: &str) -> Option<String> {
-    let requirement: Requirement = text.parse().ok()?;
+    let requirement: Requirement = text.replace(" and ", ",").parse().ok()?;
     match (requirement.version_or_url, requirement.extras.is_empty()) {
         (Some(VersionOrUrl::VersionSpecifier(versions)), true) => {
             let versions: Vec<String> = versions.iter().map(|version| version.to_string().replace(' ', "")).collect();
@@ -291,6 +343,21 @@ mod tests {
         check("huggingface-hub >= 0.19, < 1.0", Some("huggingface-hub>=0.19,<1.0"));
         check("x; rm -rf /", None);
         check("x @ https://e.org/x.whl", None);
+    }
+
+    #[test]
+    fn the_python_is_that_of_the_version_that_is_wanted() {
+        let ignored =
+            "0.1.0 Requires-Python >=3.6,<3.9; 0.2.0 Requires-Python >=3.8,<3.11; 0.3 Requires-Python nonsense";
+        let check = |wanted: Option<&str>, expected: Option<&str>| {
+            let wanted = wanted.map(str::to_owned);
+            let pythons = ["3.8", "3.9", "3.10", "3.11"];
+            assert_eq!(python_for(ignored, wanted.as_ref(), &pythons).as_deref(), expected, "{wanted:?}");
+        };
+        check(Some("0.1"), Some("3.8"));
+        check(None, Some("3.10"));
+        check(Some("7"), None);
+        assert_eq!(requirement("rasa-sdk<3.2.0 and >=3.1.1").as_deref(), Some("rasa-sdk>=3.1.1,<3.2.0"));
     }
 
     #[test]

@@ -120,9 +120,12 @@ pub fn exact_pins(plan: &Plan) -> Vec<(String, String)> {
     pins
 }
 
-/// What the lock holds of distributions that a repair or a note has limited.
+/// What the lock holds of distributions whose version upstream, a repair or a note has limited.
 pub fn limited_pins(plan: &Plan, lock: &Lock) -> Vec<(String, String)> {
-    let is_limited = |name: &str| plan.pip.constraints.iter().any(|limit| limit.name == name);
+    let is_limited = |name: &str| {
+        let mut wanted = plan.pip.constraints.iter().chain(&plan.pip.requirements);
+        wanted.any(|wanted| wanted.name == name && wanted.spec.contains(['<', '=', '~']))
+    };
     let pins = lock.requirements.iter().chain(&lock.torch);
     pins.filter_map(|line| Some((requirement_name(line)?, exact_version(line)?.to_owned())))
         .filter(|(name, _)| is_limited(name) && !(plan.on_ngc() && in_torch_family(name)))

@@ -6,7 +6,10 @@
 pub const INSTALLED: &str = "installed_";
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 20] = [
+pub const TABLES: [&str; 23] = [
+    "python_for",
+    "older_suite",
+    "spoken",
     "attribute",
     "keyword",
     "cmake",

@@ -6,6 +6,7 @@
 mod contents;
 mod imports;
 mod index;
+mod interfaces;
 mod stdlib;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use crate::{report, setup};
                   Exit codes: 0 done, read the difference and commit it, 1 a table differs that has to be changed by hand, 2 usage, 3 no engine or no answer"
 )]
 pub struct Args {
-    /// Which; all of them where none is named
+    /// Which; all of them but `interfaces` where none is named
     #[arg(value_enum)]
     what: Vec<What>,
     /// `docker`, `podman`, or a path
@@ -36,6 +37,8 @@ enum What {
     Index,
     /// Modules and their distributions, from the images that the proofs of the notes have left
     Imports,
+    /// When names came into libraries and went, from the sources of their releases; takes hours, and goes on where it was
+    Interfaces,
     /// Modules of the standard library, from the interpreters of the base images
     Stdlib,
 }
@@ -50,6 +53,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if asked(What::Index) {
         index::renew(&engine, &project)?;
+    }
+    // Hours are nothing to start by leaving something out.
+    if args.what.contains(&What::Interfaces) {
+        interfaces::make(&engine, &project)?;
     }
     if asked(What::Imports) {
         differs |= imports::renew(&project)?;

@@ -21,7 +21,8 @@ import zipfile
 
 from fetch_sdist import Failure, listing, normalised, pip_session, version_of
 
-MOST_SERIES = 80
+MOST_SERIES = 100
+MOST_RECENT = 20
 OLDEST = "2016-06"
 WHOLE = 12 << 20
 LARGEST_MEMBER = 3 << 20
@@ -137,7 +138,7 @@ def parameters(function):
     arguments = function.args
     names = {argument.arg for argument in arguments.args + arguments.kwonlyargs} - {"self", "cls"}
     # Who hands on whatever it gets says nothing about names.
-    if arguments.kwarg or function.decorator_list:
+    if arguments.kwarg:
         names.add(ANY)
     return names
 
@@ -298,7 +299,15 @@ def series(files, name):
             depth = 3 if version.release[:2] == (0, 0) else 2
             groups.setdefault((version.epoch,) + version.release[:depth], []).append(version)
     chosen = [(versions[0], best[versions[-1]][1]) for _, versions in sorted(groups.items())]
-    return chosen[-MOST_SERIES:]
+    if len(chosen) <= MOST_SERIES:
+        return chosen
+    # Programs that time has broken are older than that; of the newest series some are enough.
+    last = max(uploaded[version] for version, _ in chosen)
+    recent = "%d%s" % (int(last[:4]) - 2, last[4:])
+    old = [one for one in chosen if uploaded[one[0]] < recent]
+    new = chosen[len(old):]
+    step = max(1, len(new) // MOST_RECENT)
+    return old[-MOST_SERIES:] + new[::-step][::-1]
 
 
 def lifetimes(releases, has):
