@@ -145,16 +145,12 @@ impl Place<'_> {
         // A Python of today has no wheels of those days, and builds few of their sources.
         let cache = self.project.cache();
         let resolve = |python: &str| lock::as_of(self.engine, &environment, requirements, python, &date, &cache);
-        let (pins, older) = match resolve(&environment.python)? {
-            Some(pins) => {
-                let older = self.older_python(&environment, &pins)?;
-                (Some(pins), older)
-            }
-            None => {
-                let current =
-                    date.parse().map(|day| repro_knowledge::base().tables().python_current_at(day).to_owned());
-                (None, current.ok().filter(|current| minor_of(current) < minor_of(&environment.python)))
-            }
+        let (pins, older) = if let Some(pins) = resolve(&environment.python)? {
+            let older = self.older_python(&environment, &pins)?;
+            (Some(pins), older)
+        } else {
+            let current = date.parse().map(|day| repro_knowledge::base().tables().python_current_at(day).to_owned());
+            (None, current.ok().filter(|current| minor_of(current) < minor_of(&environment.python)))
         };
         let Some(older) = older else { return Ok(pins.map(|pins| Day { date, pins, python: None })) };
         let pins = resolve(&older)?;
@@ -233,14 +229,22 @@ mod tests {
         let base = "python:3.11-slim-bookworm";
         let Some((engine, project)) = place(base) else { return };
         let place = Place { engine: &engine, project: &project, base: base.to_owned() };
-        for (kind, name, package) in [
-            (FileKind::SharedObject, "libsndfile.so.1", "libsndfile1"),
-            (FileKind::Header, "portaudio.h", "portaudio19-dev"),
-            (FileKind::Command, "swig", "swig"),
-        ] {
-            assert_eq!(place.packages(kind, name).unwrap(), [package], "{name}");
-        }
-        assert!(place.packages(FileKind::Command, "no-such-thing.*").unwrap().is_empty());
+        assert_eq!(place.packages(FileKind::SharedObject, "libsndfile.so.1").unwrap(), ["libsndfile1"]);
+    }
+
+    #[test]
+    fn a_file_is_looked_for_where_its_kind_lies() {
+        let lines = "usr/lib/x86_64-linux-gnu/libx.so.1  libs/libx1,libdevel/libx-cross\nusr/include/deep/x.h libdevel/libx-dev\n\
+                     usr/bin/x  utils/x-tools,utils/x\n";
+        let check = |kind, name: &str, path: &str, package: &str| {
+            let expression = regex::Regex::new(&format!("^(?:{})$", expression(kind, name))).unwrap();
+            assert!(expression.is_match(path) && !expression.is_match(&path.replace('.', "_")), "{name}");
+            assert_eq!(packages_in(lines, kind, name), [package], "{name}");
+        };
+        check(FileKind::SharedObject, "libx.so.1", "usr/lib/x86_64-linux-gnu/libx.so.1", "libx1");
+        check(FileKind::Header, "x.h", "usr/include/deep/x.h", "libx-dev");
+        assert_eq!(packages_in(lines, FileKind::Command, "x"), ["x"]);
+        assert!(packages_in("", FileKind::Command, "x").is_empty());
     }
 
     #[test]

@@ -152,8 +152,8 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
             context.python.as_deref().is_none_or(is_older).then(|| tables.slim_tag(&last, release))?
         }
         "before_break" => before_break(base, value, context, captures),
-        "attribute" => limit(base.lifetimes(Asked::Attribute(value, captures.get("name")?)), None, context),
-        "keyword" => limit(base.lifetimes(Asked::Parameter(value, captures.get("name")?)), None, context),
+        "attribute" => limit(&base.lifetimes(Asked::Attribute(value, captures.get("name")?)), None, context),
+        "keyword" => limit(&base.lifetimes(Asked::Parameter(value, captures.get("name")?)), None, context),
         "requirement" => requirement(value),
         "python_for" => tables.slim_tag(
             &python_for(value, captures.get("version"), &tables.slim_pythons().collect::<Vec<_>>())?,
@@ -216,7 +216,7 @@ fn before_break(base: &KnowledgeBase, module: &str, context: &Context, captures:
             Some(name) => Asked::Name(module, name),
             None => Asked::Module(module),
         };
-        return limit(base.lifetimes(asked), Some(&distribution), context);
+        return limit(&base.lifetimes(asked), Some(&distribution), context);
     }
     let breaking = base.tables().breaking_releases(&distribution, context.date);
     let chosen = if context.date.is_some() { breaking.first() } else { breaking.last() };
@@ -231,7 +231,7 @@ fn before_break(base: &KnowledgeBase, module: &str, context: &Context, captures:
 
 /// The requirement that has what came or went: below the release that dropped it, or from the one that brought it. Nothing
 /// where several libraries may be meant.
-fn limit(lifetimes: Vec<Lifetime>, distribution: Option<&str>, context: &Context) -> Option<String> {
+fn limit(lifetimes: &[Lifetime], distribution: Option<&str>, context: &Context) -> Option<String> {
     let is_meant = |one: &&Lifetime| distribution.is_none_or(|meant| one.library == meant);
     let declared =
         |one: &&Lifetime| context.distributions.as_ref().is_some_and(|known| known.contains_key(&one.library));

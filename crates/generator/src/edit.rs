@@ -143,6 +143,16 @@ pub fn check(edit: &Edit) -> Result<(), String> {
     if fine { Ok(()) } else { Err(format!("`{}` is not what an edit of that kind can be", describe(edit))) }
 }
 
+/// Can the image of such an edit be had? `pythons` are those for which a base can be had; empty for all.
+pub fn can_be_had(edit: &Edit, pythons: &[String]) -> bool {
+    match edit {
+        Edit::BaseImage(image) => {
+            pythons.is_empty() || python_of_image(image).is_none_or(|python| pythons.contains(&python))
+        }
+        _ => true,
+    }
+}
+
 /// Variables that hold several folders: another one contradicts nothing.
 const SEARCH_PATHS: [&str; 2] = ["PYTHONPATH", "LD_LIBRARY_PATH"];
 

@@ -699,6 +699,9 @@ fn lock_moves(plan: &Plan, log: &str) -> Vec<Move> {
 }
 
 fn apply(state: &State, step: &Move) -> Option<(Plan, Vec<String>, Vec<FixApplied>)> {
+    if !step.edits.iter().all(|edit| edit::can_be_had(edit, &state.pythons)) {
+        return None;
+    }
     let mut plan = state.plan.clone();
     let reason = Reason::known(step.cause.clone(), step.id.clone());
     let (mut edits, mut fixes) = (Vec::new(), Vec::new());

@@ -295,8 +295,13 @@ struct Answer {
 
 impl Builder<'_> {
     fn repair(&mut self, project: Existing) -> anyhow::Result<(State, End)> {
-        let (mut state, mut action) =
-            existing::start(project, self.build_args.clone(), usize::from(self.args.max_attempts), !self.args.no_fix);
+        let (mut state, mut action) = existing::start(
+            project,
+            self.build_args.clone(),
+            bases::pythons(self.engine, &self.home)?,
+            usize::from(self.args.max_attempts),
+            !self.args.no_fix,
+        );
         loop {
             if interrupt::requested() {
                 anyhow::bail!(Failure::Interrupted);

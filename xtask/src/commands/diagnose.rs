@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Said { diagnoses, questions, decisive } = reading.said();
     match args.format {
         Format::Json => {
-            report::json(&json!({ "schema": 1, "diagnoses": diagnoses, "open": questions, "decisive": decisive }))?
+            report::json(&json!({ "schema": 1, "diagnoses": diagnoses, "open": questions, "decisive": decisive }))?;
         }
         Format::Text => {
             for question in questions.iter().filter(|one| diagnoses.iter().all(|known| known.line != one.line)) {
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     report::data(format!("  line {}: {}", line.line, line.text));
                 }
                 None if diagnoses.is_empty() && questions.is_empty() => {
-                    report::data("nothing wrong that is known here")
+                    report::data("nothing wrong that is known here");
                 }
                 None => {}
             }

@@ -10,7 +10,7 @@ use super::Existing;
 use super::conflicts::other_python;
 use super::edit::{Place, apply, limit, relax};
 use super::read::{self, context};
-use crate::edit::{Applied, describe};
+use crate::edit::{Applied, can_be_had, describe};
 use crate::repair::{Attempt, End, FixApplied, cost_of};
 use crate::search::{self, Day, Search};
 
@@ -71,6 +71,8 @@ pub struct State {
     pub attempts: Vec<Attempt>,
     pub fixes: Vec<FixApplied>,
     build_args: BTreeMap<String, String>,
+    /// Pythons for which a base can be had; empty for all.
+    pythons: Vec<String>,
     max_attempts: usize,
     /// Are edits allowed?
     fix: bool,
@@ -91,10 +93,11 @@ struct Searching {
     place: Place,
 }
 
-/// Begins. Without `fix` one build and one smoke test are made, and what is wrong is told.
+/// Begins. `pythons` are those for which a base can be had, empty for all. Without `fix` one build and one smoke test are made, and what is wrong is told.
 pub fn start(
     project: Existing,
     build_args: BTreeMap<String, String>,
+    pythons: Vec<String>,
     max_attempts: usize,
     fix: bool,
 ) -> (State, Action) {
@@ -104,6 +107,7 @@ pub fn start(
         attempts: Vec::new(),
         fixes: Vec::new(),
         build_args,
+        pythons,
         max_attempts: max_attempts.max(1),
         fix,
         smokes: 0,
@@ -401,6 +405,9 @@ fn mended(
     place: Place,
     knowledge: &KnowledgeBase,
 ) -> Option<Step> {
+    if !diagnosis.fix.iter().all(|edit| can_be_had(edit, &state.pythons)) {
+        return None;
+    }
     let mut project = current.clone();
     let about = about(current, diagnosis, knowledge);
     let reason = format!("{} ({})", diagnosis.cause, diagnosis.pitfall);
@@ -499,7 +506,7 @@ mod tests {
 
     fn begin(max_attempts: usize, fix: bool) -> State {
         let project = Existing { dockerfile: FILE.to_owned(), ..Existing::default() };
-        start(project, BTreeMap::new(), max_attempts, fix).0
+        start(project, BTreeMap::new(), Vec::new(), max_attempts, fix).0
     }
 
     fn failed(logs: &[&str]) -> Outcome {
@@ -524,7 +531,7 @@ mod tests {
 
     fn begin_with(dockerfile: &str) -> State {
         let project = Existing { dockerfile: dockerfile.to_owned(), ..Existing::default() };
-        start(project, BTreeMap::new(), 5, true).0
+        start(project, BTreeMap::new(), Vec::new(), 5, true).0
     }
 
     #[test]
@@ -628,7 +635,7 @@ mod tests {
         };
         let log = "The conflict is caused by:\n    The user requested flask==2.3.3\n    The user requested \
                    werkzeug==2.2.3\n    flask 2.3.3 depends on Werkzeug>=2.3.7\n\nERROR: ResolutionImpossible: for help";
-        let (state, _) = start(project, BTreeMap::new(), 3, true);
+        let (state, _) = start(project, BTreeMap::new(), Vec::new(), 3, true);
         let failed =
             Outcome::Failed { log: log.to_owned(), step: Some("RUN pip install Flask".to_owned()), seconds: 1.0 };
         let (state, action) = next(state, failed, repro_knowledge::base());
