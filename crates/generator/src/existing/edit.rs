@@ -307,7 +307,24 @@ fn install(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Re
     if project.dockerfile.contains(&line) {
         return Ok(());
     }
+    // What the same cause has put there takes more.
+    let mut file = Dockerfile::parse(&project.dockerfile);
+    let neighbour = before(&file, place).and_then(|at| at.checked_sub(1)).filter(|at| is_because(&file, *at, reason));
+    let last = neighbour
+        .and_then(|at| installs(&file).into_iter().find(|install| install.instruction == at)?.requirements.pop());
+    if let Some(last) = last {
+        let both = format!("{} {}", shell_quote(&last.spec), shell_quote(spec));
+        file.replace_span(last.span, &both).map_err(|error| refused(&error))?;
+        project.dockerfile = file.to_string();
+        return Ok(());
+    }
     insert(project, &[line], place, reason, true)
+}
+
+/// Does this instruction stand below a comment with this reason?
+fn is_because(file: &Dockerfile, at: usize, reason: &str) -> bool {
+    let reason = reason.replace(['\n', '\r'], " ");
+    file.instruction(at).is_some_and(|one| one.comments().last().is_some_and(|comment| comment.text == reason))
 }
 
 fn add(project: &mut Existing, spec: &str, place: Place, reason: &str) -> Result<(), String> {
@@ -498,6 +515,20 @@ mod tests {
         );
         assert!(file(Edit::Command("touch x".to_owned()), Place::Build(2)).contains("RUN touch x\nRUN pip"));
         assert_eq!(applied(&Edit::RunFlag("--shm-size=8g".to_owned()), Place::Run).run_flags, ["--shm-size=8g"]);
+    }
+
+    #[test]
+    fn pins_of_one_cause_are_one_instruction() {
+        let mut project = project();
+        for (spec, why) in [("a<1", "why"), ("b<2", "why"), ("c", "other")] {
+            let edit = Edit::PipPin(spec.to_owned());
+            let done = apply(&mut project, &edit, Place::Run, why, &[], repro_knowledge::base());
+            assert_eq!(done, Applied::Changed, "{spec}");
+        }
+        let end = project.dockerfile.split("dlib\n").nth(1).unwrap();
+        let expected =
+            "# why\nRUN pip install --no-cache-dir 'a<1' 'b<2'\n# other\nRUN pip install --no-cache-dir c\nUSER me\n";
+        assert!(end.starts_with(expected), "{end}");
     }
 
     #[test]
