@@ -56,6 +56,10 @@ fn wanted(base: &KnowledgeBase, table: &str, value: &str, context: &Context, cap
     };
     match table {
         "shared_object" => file(FileKind::SharedObject),
+        "linked" => base
+            .packages_of(FileKind::SharedObject, &linked(value), context.release())
+            .is_none()
+            .then(|| Wanted::File { kind: FileKind::SharedObject, name: linked(value) }),
         "header" => file(FileKind::Header),
         "command" => file(FileKind::Command),
         "pkg_config" => file(FileKind::PkgConfig),
@@ -125,6 +129,7 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
     let words = |words: Vec<String>| (!words.is_empty()).then(|| words.join(" "));
     match name {
         "shared_object" => base.packages_of(FileKind::SharedObject, value, release).and_then(words),
+        "linked" => base.packages_of(FileKind::SharedObject, &linked(value), release).and_then(words),
         "header" => base.packages_of(FileKind::Header, value, release).and_then(words),
         "command" => base.packages_of(FileKind::Command, value, release).and_then(words),
         "pkg_config" => base.packages_of(FileKind::PkgConfig, value, release).and_then(words),
@@ -164,6 +169,11 @@ fn lookup(base: &KnowledgeBase, name: &str, value: &str, context: &Context, capt
         "nearest" => nearest(captures.get("version")?, value),
         _ => None,
     }
+}
+
+/// The file that the linker looks for when it is told `-lNAME`.
+fn linked(name: &str) -> String {
+    format!("lib{name}.so")
 }
 
 /// `11` of `3.11.4`.

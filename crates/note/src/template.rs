@@ -6,7 +6,8 @@
 pub const INSTALLED: &str = "installed_";
 
 /// Tables a placeholder may ask. The names are part of the note format.
-pub const TABLES: [&str; 23] = [
+pub const TABLES: [&str; 24] = [
+    "linked",
     "python_for",
     "older_suite",
     "spoken",
