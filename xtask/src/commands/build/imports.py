@@ -1,8 +1,8 @@
 """Imports what an image is said to have. Runs inside the image, under any Python from 3.6 on; changes nothing.
 
 Arguments: a JSON list of distributions, and `cuda` where a GPU is at hand. Each distribution's modules are imported in a
-process of their own, whose output is passed on below a line with its name. A package that imports nothing by itself is used
-through its modules: these are imported, too, and fail where a library cannot be loaded. The last line is a JSON object: `imported` and `failed`, lists of
+process of their own, whose output is passed on below a line with its name. Its compiled modules, and all modules of a package
+that imports nothing by itself, are imported, too, and fail where a library cannot be loaded. The last line is a JSON object: `imported` and `failed`, lists of
 distributions; `modules`, how many were tried; `cuda`, whether torch sees the GPU, null where that was not asked.
 """
 
@@ -62,17 +62,17 @@ def modules_of(distribution):
 
 
 def parts_of(distribution, modules):
-    """The modules inside those packages whose own file imports nothing."""
+    """The modules inside packages that importing these may not have loaded: compiled ones, which want libraries, and all of
+    those packages whose own file imports nothing."""
     found = []
     for module in modules:
         spec = importlib.util.find_spec(module)
         if spec is None or not spec.origin or not spec.origin.endswith("__init__.py"):
             continue
         with open(spec.origin, encoding="utf-8", errors="replace") as file:
-            if re.search(r"(?m)^\s*(from|import)\s", file.read()):
-                continue
-        names = [parts[1][:-3] for parts in files_of(distribution)
-                 if len(parts) == 2 and parts[0] == module and parts[1].endswith(".py")]
+            is_bare = not re.search(r"(?m)^(from|import)\s", file.read())
+        files = [parts[1] for parts in files_of(distribution) if len(parts) == 2 and parts[0] == module]
+        names = {name.split(".")[0] for name in files if name.endswith(".so") or is_bare and name.endswith(".py")}
         found += ["%s.%s" % (module, name) for name in sorted(names) if name.isidentifier() and not PRIVATE.match(name)]
     return found[:MOST_PARTS]
 
