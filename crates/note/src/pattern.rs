@@ -12,9 +12,26 @@ const SHORTEST_ASIDE: usize = 4;
 /// Flags that every log pattern is read with: `^` and `$` match at line ends.
 const FLAGS: &str = "(?m)";
 
-/// The pattern as it is compiled.
+/// The pattern as it is compiled. Words, digits and blanks are those of ASCII, as programs print them: the classes of all
+/// of Unicode take most of the time of compiling.
 pub fn expression(pattern: &str) -> String {
-    format!("{FLAGS}{pattern}")
+    let mut text = FLAGS.to_owned();
+    let mut rest = pattern.chars();
+    while let Some(one) = rest.next() {
+        let next = if one == '\\' { rest.next() } else { None };
+        match next {
+            Some('w') => text.push_str("[0-9A-Za-z_]"),
+            Some('W') => text.push_str("[^0-9A-Za-z_]"),
+            Some('d') => text.push_str("[0-9]"),
+            Some('D') => text.push_str("[^0-9]"),
+            Some('s') => text.push_str("[ \\t\\n\\r\\x0b\\x0c]"),
+            Some('S') => text.push_str("[^ \\t\\n\\r\\x0b\\x0c]"),
+            Some('b') => text.push_str("(?-u:\\b)"),
+            Some(other) => text.extend([one, other]),
+            None => text.push(one),
+        }
+    }
+    text
 }
 
 /// Sets of literals: whatever `pattern` matches holds at least one of each set. One set has only literals of at least
@@ -71,6 +88,17 @@ mod tests {
 
     fn check(pattern: &str, expected: &[&[&str]]) {
         assert_eq!(literals(pattern).unwrap(), expected, "{pattern}");
+    }
+
+    #[test]
+    fn classes_are_those_of_ascii_wherever_they_stand() {
+        for (pattern, text) in
+            [(r"\w+-[\w.]+", "a_1-b.c"), (r"x\\w", "x\\w"), (r"\bno\b[^\s;]*\s\S", "no, y"), (r"\d\D", "1a")]
+        {
+            let compiled = regex::Regex::new(&expression(pattern)).unwrap();
+            assert!(compiled.is_match(text), "{pattern}: {}", expression(pattern));
+        }
+        assert!(!regex::Regex::new(&expression(r"^\w$")).unwrap().is_match("é"));
     }
 
     #[test]
