@@ -23,12 +23,12 @@ BEGINS = "repro: importing "
 MOST_PARTS = 12
 # What is made for another system, or wants what is optional, is no failure of this image.
 LOADED = """
+import re
 try:
     import %s
-except ModuleNotFoundError:
-    pass
-except (ImportError, OSError):
-    raise
+except (ImportError, OSError) as error:
+    if re.search(r"shared (object|library)|[.]so[.\\d]*:|undefined symbol", str(error)):
+        raise
 except BaseException:
     pass
 """
