@@ -264,7 +264,8 @@ fn index(base: &KnowledgeBase, format: Format) -> anyhow::Result<ExitCode> {
         .filter(|note| note.path.starts_with("libraries/"))
         .map(|note| {
             // A run without a day has not held yet.
-            let has_run = |pitfall: &&repro_core::Pitfall| pitfall.proofs.iter().any(|proof| proof.value.date.is_some());
+            let has_run =
+                |pitfall: &&repro_core::Pitfall| pitfall.proofs.iter().any(|proof| proof.value.date.is_some());
             (note, note.pitfalls.len(), note.pitfalls.iter().filter(has_run).count())
         })
         .collect();

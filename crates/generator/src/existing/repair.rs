@@ -83,6 +83,19 @@ pub struct State {
     searched: BTreeSet<Search>,
     /// The failure that is being searched about.
     searching: Option<Searching>,
+    /// How things were before the last repair of an image that could be built, in case it makes them worse.
+    before: Option<Before>,
+}
+
+/// A failing image, as it was before somebody tried to mend it.
+#[derive(Debug, Clone)]
+struct Before {
+    project: Existing,
+    logs: Vec<String>,
+    /// The edits that were tried.
+    tried: Vec<String>,
+    /// How many edits had been made.
+    fixes: usize,
 }
 
 /// A failure whose cure is being looked for.
@@ -114,6 +127,7 @@ pub fn start(
         seconds: 0.0,
         searched: BTreeSet::new(),
         searching: None,
+        before: None,
     };
     (state, Action::Build)
 }
@@ -255,7 +269,16 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
         let search = Search::Day { requirements: read::specs(&state.project) };
         let may_date = !read::specs(&state.project).is_empty() && !state.searched.contains(&search);
         if is_new && !(is_time && may_date) {
+            state.before = (place == Place::Run).then(|| Before {
+                project: state.project.clone(),
+                logs: logs.to_vec(),
+                tried: step.edits.clone(),
+                fixes: state.fixes.len(),
+            });
             return build_again(state, place, cause, step);
+        }
+        if !is_new && let Some((state, step, cause)) = taken_back(&state, place, knowledge) {
+            return build_again(state, place, Some(&cause), step);
         }
         if !is_new
             && let Some((project, name, excerpt)) = logs.iter().find_map(|log| relaxed(&state.project, log))
@@ -334,6 +357,23 @@ fn fix_of(edit: &Edit, reason: &str) -> FixApplied {
     let text = describe(edit);
     let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
     FixApplied { action: action.to_owned(), reason: reason.to_owned(), old: None, new: Some(new.to_owned()) }
+}
+
+/// Where the last repair of an image that could be built has led to one that cannot: the files before it with the next best
+/// repair instead.
+fn taken_back(state: &State, place: Place, knowledge: &KnowledgeBase) -> Option<(State, Step, Diagnosis)> {
+    let before = state.before.as_ref().filter(|_| place != Place::Run)?;
+    let mut old = State { project: before.project.clone(), before: None, ..state.clone() };
+    old.fixes.truncate(before.fixes);
+    let asked = repro_core::Context { phase: Some(Phase::Run), ..context(&old.project, &old.build_args, knowledge) };
+    let diagnoses = before.logs.iter().flat_map(|log| knowledge.diagnose(log, &asked)).filter(|one| one.fixable);
+    diagnoses.into_iter().find_map(|mut diagnosis| {
+        let mut step = mended(&old, &old.project, &diagnosis, Place::Run, knowledge)?;
+        let undone = before.tried.iter().map(|edit| format!("undo {edit}"));
+        step.edits = undone.chain(step.edits).collect();
+        diagnosis.cause = format!("{}; what was tried before made things worse", diagnosis.cause);
+        Some((old.clone(), step, diagnosis))
+    })
 }
 
 /// What the notes on a distribution foresee, where a log says that its build failed and not why.
@@ -548,6 +588,20 @@ mod tests {
         // Nothing was found: no further search for it.
         let (_, action) = next(state, answer(Vec::new()), knowledge);
         assert!(!matches!(action, Action::Search(Search::Wanted { .. })), "{action:?}");
+    }
+
+    #[test]
+    fn a_repair_that_cannot_be_built_is_taken_back_for_the_next_best() {
+        let knowledge = repro_knowledge::base();
+        let two = format!("{LIBGL}\nAttributeError: module 'numpy' has no attribute 'float'.");
+        let (state, _) = next(begin(5, true), failed(&[&two]), knowledge);
+        let first = state.attempts[0].edits.clone();
+        let worse = Outcome::Failed { log: "nobody has seen this".to_owned(), step: None, seconds: 1.0 };
+        let (state, action) = next(state, worse, knowledge);
+        assert_eq!(action, Action::Build);
+        assert_eq!(state.attempts[1].edits[0], format!("undo {}", first[0]));
+        assert_ne!(state.attempts[1].edits[1], first[0]);
+        assert_eq!(state.fixes.len(), 1, "{:?}", state.fixes);
     }
 
     #[test]
