@@ -50,20 +50,17 @@ pub(crate) fn question(
 }
 
 fn wanted(base: &KnowledgeBase, table: &str, value: &str, context: &Context, captures: &Captures) -> Option<Wanted> {
-    let file = |kind: FileKind| {
-        let is_known = base.packages_of(kind, value, context.release()).is_some();
-        (!is_known && template::is_plain(value)).then(|| Wanted::File { kind, name: value.to_owned() })
+    let file = |kind: FileKind, name: &str| {
+        let is_known = base.packages_of(kind, name, context.release()).is_some();
+        (!is_known && template::is_plain(name)).then(|| Wanted::File { kind, name: name.to_owned() })
     };
     match table {
-        "shared_object" => file(FileKind::SharedObject),
-        "linked" => base
-            .packages_of(FileKind::SharedObject, &linked(value), context.release())
-            .is_none()
-            .then(|| Wanted::File { kind: FileKind::SharedObject, name: linked(value) }),
-        "header" => file(FileKind::Header),
-        "command" => file(FileKind::Command),
-        "pkg_config" => file(FileKind::PkgConfig),
-        "cmake" => file(FileKind::CMake),
+        "shared_object" => file(FileKind::SharedObject, value),
+        "linked" => file(FileKind::SharedObject, &linked(value)),
+        "header" => file(FileKind::Header, value),
+        "command" => file(FileKind::Command, value),
+        "pkg_config" => file(FileKind::PkgConfig, value),
+        "cmake" => file(FileKind::CMake, value),
         // The table knows the great breaks only.
         "before_break" => {
             let distribution = distribution_with(base, value, context)?;

@@ -151,6 +151,15 @@ pub struct FixApplied {
     pub new: Option<String>,
 }
 
+impl FixApplied {
+    /// An edit that was made for this reason.
+    pub fn of(edit: &Edit, reason: &str) -> Self {
+        let text = describe(edit);
+        let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
+        Self { action: action.to_owned(), reason: reason.to_owned(), old: None, new: Some(new.to_owned()) }
+    }
+}
+
 /// Everything the loop remembers.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -708,15 +717,8 @@ fn apply(state: &State, step: &Move) -> Option<(Plan, Vec<String>, Vec<FixApplie
     for fix in &step.edits {
         match edit::apply_to(&mut plan, fix, &reason, &step.about) {
             Applied::Changed => {
-                let text = describe(fix);
-                let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
-                fixes.push(FixApplied {
-                    action: action.to_owned(),
-                    reason: step.cause.clone(),
-                    old: None,
-                    new: Some(new.to_owned()),
-                });
-                edits.push(text);
+                fixes.push(FixApplied::of(fix, &step.cause));
+                edits.push(describe(fix));
             }
             Applied::Unchanged => {}
             // A fix is one conjunction: half of it is not what the note means.
@@ -950,6 +952,28 @@ mod tests {
         // Who says it again gets no third resolve.
         let (_, actions) = play(vec![no_wheel.clone(), no_wheel]);
         assert!(matches!(actions.last(), Some(Action::Stop(End::CouldNotTell(_)))), "{actions:?}");
+    }
+
+    #[test]
+    fn a_module_that_lies_elsewhere_in_the_repository_is_searched_for_there() {
+        let own = own_modules(["src/deep/shapes.py", "src/shapes.py", "main.py", "lines/__init__.py"].into_iter());
+        assert_eq!(own["shapes"], ["src", "src/deep"]);
+        assert_eq!(
+            (own["main"].as_slice(), own["lines"].as_slice()),
+            ([String::new()].as_slice(), [String::new()].as_slice())
+        );
+        let knowledge = knowledge();
+        let (state, _) = start(testing::plan(), 5, own, Vec::new());
+        let (state, _) = next(state, locked(), &knowledge);
+        let (state, _) = next(state, built(), &knowledge);
+        let log = "ModuleNotFoundError: No module named 'shapes'";
+        let (state, action) = next(state, ran(false, log), &knowledge);
+        assert_eq!((action, state.plan.env["PYTHONPATH"].value.as_str()), (Action::Build, "/workspace/repo/src"));
+        assert_eq!(state.attempts[0].diagnosis.as_deref(), Some("main/module-path"));
+        // Nobody's own: the index, not a folder.
+        let (state, _) = next(state, built(), &knowledge);
+        let (state, _) = next(state, ran(false, "ModuleNotFoundError: No module named 'nobodys'"), &knowledge);
+        assert_eq!(state.plan.env["PYTHONPATH"].value, "/workspace/repo/src");
     }
 
     #[test]

@@ -60,18 +60,8 @@ pub fn input(plan: &Plan, environment: &Environment) -> Input {
         ("builders.in", text(&BUILDERS.map(str::to_owned))),
         ("builder-constraints.txt", text(&builder_limits)),
     ];
-    let compile = |input: &str, output: &str| -> Vec<String> {
-        let mut words: Vec<String> =
-            ["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never"]
-                .map(str::to_owned)
-                .to_vec();
-        words.extend(["--python".to_owned(), environment.interpreter.clone()]);
-        words.extend(["--python-version".to_owned(), plan.python.version.clone()]);
-        if let Some(date) = &plan.resolve_date {
-            words.extend(["--exclude-newer".to_owned(), date.clone()]);
-        }
-        words.extend(["--output-file".to_owned(), format!("{FOLDER}/{output}"), format!("{FOLDER}/{input}")]);
-        words
+    let compile = |input: &str, output: &str| {
+        compile(&environment.interpreter, &plan.python.version, plan.resolve_date.as_deref(), input, output)
     };
     let requirements = has_requirements.then(|| {
         let mut words = compile("requirements.in", "requirements.out");
@@ -95,11 +85,18 @@ pub const AS_OF_OUTPUT: &str = "as-of.out";
 
 /// The input, and `uv` with its arguments, for a resolve of loose requirements as of a day (YYYY-MM-DD).
 pub fn as_of(requirements: &[String], interpreter: &str, python: &str, date: &str) -> (String, Vec<String>) {
-    let (input, output) = (format!("{FOLDER}/{AS_OF_INPUT}"), format!("{FOLDER}/{AS_OF_OUTPUT}"));
-    let words =
-        ["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never", "--python"];
-    let more = [interpreter, "--python-version", python, "--exclude-newer", date, "--output-file", &output, &input];
-    (text(requirements), words.into_iter().chain(more).map(str::to_owned).collect())
+    (text(requirements), compile(interpreter, python, Some(date), AS_OF_INPUT, AS_OF_OUTPUT))
+}
+
+/// `uv` with its arguments, for a file of requirements and the file that it writes, both in [`FOLDER`].
+fn compile(interpreter: &str, python: &str, date: Option<&str>, input: &str, output: &str) -> Vec<String> {
+    let mut words =
+        vec!["uv", "pip", "compile", "--no-header", "--no-annotate", "--no-progress", "--color", "never", "--python"];
+    words.extend([interpreter, "--python-version", python]);
+    words.extend(date.into_iter().flat_map(|date| ["--exclude-newer", date]));
+    let (input, output) = (format!("{FOLDER}/{input}"), format!("{FOLDER}/{output}"));
+    words.extend(["--output-file", &output, &input]);
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// Name and version of those requirements that name one exact release.

@@ -244,9 +244,7 @@ fn settle(project: &mut Existing, build_args: &BTreeMap<String, String>, fix: bo
         if applied == Applied::Changed {
             let text = describe(&conflict.edit);
             report::status("Settling", &text);
-            let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
-            let (action, new) = (action.to_owned(), Some(new.to_owned()));
-            settled.push(FixApplied { action, reason: conflict.message, old: None, new });
+            settled.push(FixApplied::of(&conflict.edit, &conflict.message));
         }
     }
     settled

@@ -106,7 +106,8 @@ struct Searching {
     place: Place,
 }
 
-/// Begins. `pythons` are those for which a base can be had, empty for all. Without `fix` one build and one smoke test are made, and what is wrong is told.
+/// Begins. `pythons` are those for which a base can be had, empty for all. Without `fix` one build and one smoke test are
+/// made, and what is wrong is told.
 pub fn start(
     project: Existing,
     build_args: BTreeMap<String, String>,
@@ -197,11 +198,16 @@ fn dated(mut state: State, day: Option<Day>, knowledge: &KnowledgeBase) -> (Stat
     let mut project = state.project.clone();
     let reason = format!("later releases than those of {} broke it", day.date);
     let image = day.python.as_deref().and_then(|python| other_python(&project, &state.build_args, python, knowledge));
+    let base = image.map(Edit::BaseImage).filter(|edit| can_be_had(edit, &state.pythons));
+    if day.python.is_some() && base.is_none() {
+        // Releases of that day do not run on the Python that is there.
+        return repair(state, &logs, place, knowledge);
+    }
     let mut edits = vec![format!("resolve as of {}", day.date)];
-    if let Some(image) = image
-        && apply(&mut project, &Edit::BaseImage(image.clone()), place, &reason, &[], knowledge) == Applied::Changed
+    if let Some(base) = base
+        && apply(&mut project, &base, place, &reason, &[], knowledge) == Applied::Changed
     {
-        edits.push(format!("base_image {image}"));
+        edits.push(describe(&base));
     }
     limit(&mut project, &day.pins, &reason);
     if state.seen.contains(&project) {
@@ -266,8 +272,9 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
         // One later release too many is an accident. More than one, and time has broken it: one limit for all of them.
         let is_time = step.edits.iter().all(|edit| edit.starts_with("pip_pin "))
             && state.attempts.iter().any(|attempt| attempt.edits.iter().any(|edit| edit.starts_with("pip_pin ")));
-        let search = Search::Day { requirements: read::specs(&state.project) };
-        let may_date = !read::specs(&state.project).is_empty() && !state.searched.contains(&search);
+        let requirements = read::specs(&state.project);
+        let may_date =
+            !requirements.is_empty() && !state.searched.iter().any(|search| matches!(search, Search::Day { .. }));
         if is_new && !(is_time && may_date) {
             state.before = (place == Place::Run).then(|| Before {
                 project: state.project.clone(),
@@ -299,6 +306,7 @@ fn repair(mut state: State, logs: &[String], place: Place, knowledge: &Knowledge
         // What is known to be no matter of releases no other release mends.
         let is_of_releases = |best: &Diagnosis| best.fix.iter().any(|edit| matches!(edit, Edit::PipPin(_)));
         if may_date && diagnoses.iter().flatten().next().is_none_or(is_of_releases) {
+            let search = Search::Day { requirements };
             state.searched.insert(search.clone());
             state.searching = Some(Searching { question: None, logs: logs.to_vec(), place });
             return (state, Action::Search(search));
@@ -347,16 +355,10 @@ pub fn prevent(
         if done.is_err() {
             *project = before;
         } else if *project != before {
-            fixes.extend(found.edits.iter().map(|edit| fix_of(edit, &found.cause)));
+            fixes.extend(found.edits.iter().map(|edit| FixApplied::of(edit, &found.cause)));
         }
     }
     fixes
-}
-
-fn fix_of(edit: &Edit, reason: &str) -> FixApplied {
-    let text = describe(edit);
-    let (action, new) = text.split_once(' ').unwrap_or((&text, ""));
-    FixApplied { action: action.to_owned(), reason: reason.to_owned(), old: None, new: Some(new.to_owned()) }
 }
 
 /// Where the last repair of an image that could be built has led to one that cannot: the files before it with the next best
@@ -457,7 +459,7 @@ fn mended(
         let before = count(&project);
         match apply(&mut project, edit, place, &reason, &about, knowledge) {
             Applied::Changed => {
-                fixes.push(fix_of(edit, &diagnosis.cause));
+                fixes.push(FixApplied::of(edit, &diagnosis.cause));
                 edits.push(describe(edit));
             }
             Applied::Unchanged => {}
@@ -619,6 +621,12 @@ mod tests {
         let (state, action) = next(state, failed(&[second]), knowledge);
         let requirements = read::specs(&state.project);
         assert_eq!(action, Action::Search(Search::Day { requirements }));
+        // Without an image with that Python nothing is dated, and the day is not asked for again.
+        let none = State { pythons: vec!["3.9".to_owned()], ..state.clone() };
+        let too_old = Day { date: "2018-05-02".to_owned(), pins: Vec::new(), python: Some("3.7".to_owned()) };
+        let (kept, action) = next(none, Outcome::Dated { day: Some(too_old), seconds: 1.0 }, knowledge);
+        assert!(!matches!(action, Action::Search(Search::Day { .. })), "{action:?}");
+        assert!(!kept.project.dockerfile.contains("3.7-slim"), "{}", kept.project.dockerfile);
         let day = Day {
             date: "2018-05-02".to_owned(),
             pins: vec!["jinja2==2.10".to_owned()],
