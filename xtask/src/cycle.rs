@@ -13,7 +13,7 @@ use repro_generator::repair::{self, Action, Attempt, End, Outcome, State};
 use repro_generator::search::Search;
 use repro_generator::verdict::{Level, Verdict};
 use repro_generator::{documents, planner, render, resolve};
-use repro_inspect::Facts;
+use repro_inspect::{Facts, Kind};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{BuildRequest, BuildResult, Engine};
@@ -527,6 +527,7 @@ impl Cycle<'_> {
             timeout: self.options.timeout,
             platform: Some(plan.platform.clone()),
             volumes: documents::volumes(plan, self.environment.as_ref()),
+            server: plan.main.as_ref().filter(|main| main.kind == Kind::WebUi).map(|main| main.questions.clone()),
             cache: Some(self.project.cache()),
         };
         let ran = smoke::run(self.engine, &request, &log)?;
@@ -648,6 +649,7 @@ impl Cycle<'_> {
         {
             caveats.push("torch comes with its CUDA packages: the index of CPU builds did not answer".to_owned());
         }
+        caveats.extend(self.verdict.iter().flat_map(|verdict| verdict.remarks.clone()));
         let alternatives: Vec<String> = plan.alternatives.iter().map(|one| one.command.line.clone()).collect();
         // What is stored names no path of this machine.
         let place = format!("`Dockerfile` or `repro.toml` in repositories/{}", plan.repo);
@@ -685,9 +687,14 @@ impl Cycle<'_> {
             },
             platform: plan.platform.clone(),
             build_command: documents::build_command(plan, self.stand_in),
-            run_commands: vec![documents::run_command(plan, self.environment.as_ref())],
+            run_commands: vec![documents::run_command(
+                plan,
+                self.environment.as_ref(),
+                self.evidence.server.as_ref().and_then(|server| server.port),
+            )],
             main: plan.main.as_ref().map(|m| m.command.line.clone()),
             kind: plan.main.as_ref().map(|m| m.kind),
+            questions: plan.main.as_ref().map(|m| m.questions.clone()).unwrap_or_default(),
             expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
             needs_gpu: plan.on_ngc(),
             run_flags: plan.run_flags.iter().map(|f| f.value.clone()).collect(),

@@ -21,6 +21,7 @@ mod read_tree;
 mod replay;
 mod report;
 mod search;
+mod server;
 mod setup;
 mod smoke;
 mod source;

@@ -100,10 +100,15 @@ fn install_for(folder: &Path, modules_seen: &str, records_seen: &str) -> anyhow:
     let text = START.replace("@FOLDER@", modules_seen).replace("@EVIDENCE@", records_seen);
     let files = FILES.iter().map(|(name, text)| (modules.join(name), *text)).chain([(start.clone(), text.as_str())]);
     for (path, text) in files {
-        fs_err::write(&path, text)?;
-        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o644))?;
+        write_readable(&path, text.as_bytes())?;
     }
     Ok(Probe { modules, start, records })
+}
+
+/// Writes a file that any user may read, whatever the host's umask.
+pub fn write_readable(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    fs_err::write(path, bytes)?;
+    Ok(fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o644))?)
 }
 
 impl Probe {

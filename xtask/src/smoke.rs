@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use repro_generator::artefact;
 use repro_generator::receipt::EvidenceSeen;
-use repro_generator::verdict::{self, Observation, Verdict};
+use repro_generator::verdict::{self, Observation, Verdict, Written};
+use repro_inspect::Question;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{ChangeKind, Engine, Mount, RunRequest};
-use crate::{files, lock, probe};
+use crate::{files, lock, probe, server};
 
 /// What is to be run.
 pub struct Smoke {
@@ -31,6 +33,8 @@ pub struct Smoke {
     pub platform: Option<String>,
     /// Named volumes and where they go: caches of what is fetched while the command runs.
     pub volumes: Vec<(String, String)>,
+    /// Set for a server: what documents ask it.
+    pub server: Option<Vec<Question>>,
     /// Folder in which is remembered what an image's interpreters are, for an image that will be run again.
     pub cache: Option<PathBuf>,
 }
@@ -44,6 +48,12 @@ pub struct Ran {
     pub seconds: f64,
 }
 
+/// What a server is given to end before its time is up.
+const TO_END: Duration = Duration::from_secs(30);
+
+/// Most files that a receipt names.
+const MOST_FILES: usize = 40;
+
 /// How much of a log is read: causes stand at its ends.
 const HEAD: usize = 256 * 1024;
 const TAIL: usize = 2 * 1024 * 1024;
@@ -55,6 +65,16 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
     let places = site_packages(engine, smoke)?;
     let known: Vec<&str> = vec!["--gpus", "all", "--ipc=host"];
     let mut mounts = probe.mounts(&places);
+    let beside = match &smoke.server {
+        Some(questions) => {
+            let patience = smoke.timeout.saturating_sub(TO_END).max(smoke.timeout / 2);
+            let about = format!("{} {}", smoke.name, smoke.command);
+            let (mount, command) = server::prepare(folder.path(), questions, &about, patience)?;
+            mounts.push(mount);
+            Some(command)
+        }
+        None => None,
+    };
     mounts.extend(
         smoke.volumes.iter().map(|(name, target)| Mount::Volume { name: name.clone(), target: target.clone() }),
     );
@@ -68,6 +88,8 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         platform: smoke.platform.clone(),
         extra: smoke.flags.iter().filter(|f| !known.contains(&f.as_str())).cloned().collect(),
         list_changes: true,
+        contents_of: Some(|path, bytes| bytes <= artefact::LARGEST && artefact::can_look(path)),
+        beside,
         ..RunRequest::default()
     };
     let outcome = engine.run(&request, log, &mut |_| {})?;
@@ -88,12 +110,17 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         made.iter()
             .any(|made| path.strip_prefix(made.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
     };
-    let files: Vec<(String, Option<u64>)> = outcome
+    let files: Vec<Written> = outcome
         .changed
         .iter()
         .filter(|change| change.kind != ChangeKind::Deleted && !is_made(&change.path))
-        .map(|change| (change.path.clone(), change.size))
+        .map(|change| Written {
+            path: change.path.clone(),
+            bytes: change.size,
+            look: change.content.as_deref().and_then(|bytes| artefact::look(&change.path, bytes)),
+        })
         .collect();
+    let server = smoke.server.as_ref().map(|_| server::read(outcome.beside.as_ref()));
     let observation = Observation {
         exit_code: Some(outcome.exit_code),
         timed_out: outcome.timed_out,
@@ -104,14 +131,24 @@ pub fn run(engine: &Engine, smoke: &Smoke, log: &Path) -> anyhow::Result<Ran> {
         expect: smoke.expect.clone(),
         trivial: verdict::is_trivial(&smoke.command),
         unwatched: evidence.processes == 0,
-        server: None,
+        server: server.clone(),
     };
     let verdict = verdict::judge(&observation);
     let seen = EvidenceSeen {
         exit_code: Some(i64::from(outcome.exit_code)),
         frameworks: evidence.frameworks,
         expected_output: verdict.expected_output.clone(),
-        files: files.into_iter().filter_map(|(p, s)| Some((p, s?))).filter(|(_, s)| *s > 0).take(40).collect(),
+        artefacts: files
+            .iter()
+            .filter_map(|file| Some((file.path.clone(), file.look.as_ref()?.describe())))
+            .take(MOST_FILES)
+            .collect(),
+        files: files
+            .into_iter()
+            .filter_map(|file| Some((file.path, file.bytes.filter(|bytes| *bytes > 0)?)))
+            .take(MOST_FILES)
+            .collect(),
+        server,
         last_line: verdict::last_real_line(&text),
     };
     Ok(Ran { verdict, evidence: seen, text, seconds: outcome.seconds })

@@ -52,7 +52,7 @@ fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std
             }
             writeln!(out, "```")?;
         }
-        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan, None))?,
+        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan, None, None))?,
     }
 
     writeln!(out, "\n## Plan\n")?;
@@ -147,8 +147,11 @@ fn write_proof(out: &mut String, receipt: &Receipt) -> std::fmt::Result {
     for (name, framework) in &receipt.evidence.frameworks {
         writeln!(out, "- {name}: {}", framework.describe())?;
     }
-    for (path, bytes) in receipt.evidence.files.iter().take(8) {
-        writeln!(out, "- wrote `{}` ({bytes} bytes)", one_line(path))?;
+    if let Some(server) = &receipt.evidence.server {
+        writeln!(out, "- {}", code_safe(&one_line(&server.describe())))?;
+    }
+    for line in receipt.evidence.written().take(8) {
+        writeln!(out, "- wrote {}", code_safe(&one_line(&line)))?;
     }
     if let Some(text) = &receipt.evidence.expected_output {
         writeln!(out, "- expected output seen: `{}`", one_line(text).replace('`', "'"))?;
@@ -166,10 +169,12 @@ pub fn build_command(plan: &Plan, stand_in: bool) -> String {
     format!("docker build {argument}-t {} repositories/{}", plan.tag(), plan.repo)
 }
 
-/// The command that runs the image. `environment`: what its base holds, where that is known.
-pub fn run_command(plan: &Plan, environment: Option<&Environment>) -> String {
+/// The command that runs the image. `environment`: what its base holds, where that is known; `port`: where it answers as a
+/// server.
+pub fn run_command(plan: &Plan, environment: Option<&Environment>, port: Option<u16>) -> String {
     let mut words: Vec<String> = ["docker", "run", "--rm"].map(str::to_owned).to_vec();
     words.extend(plan.run_flags.iter().map(|f| repro_dockerfile::shell_quote(&f.value)));
+    words.extend(port.into_iter().flat_map(|port| ["-p".to_owned(), format!("{port}:{port}")]));
     for (name, target) in volumes(plan, environment) {
         words.extend(["-v".to_owned(), format!("{name}:{target}")]);
     }

@@ -1,5 +1,6 @@
 //! Facts and knowledge in; plan, lock input, Dockerfile, README, verdict and the next step of the repair loop out. Pure.
 
+pub mod artefact;
 pub mod documents;
 pub mod edit;
 pub mod existing;

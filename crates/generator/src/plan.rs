@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repro_inspect::{Candidate, Command, Evidence, Gpu, Kind, Native, Snippet, Weights};
+use repro_inspect::{Candidate, Command, Evidence, Gpu, Kind, Native, Question, Snippet, Weights};
 use serde::{Deserialize, Serialize};
 
 /// Why something is in the plan.
@@ -163,6 +163,9 @@ pub struct Main {
     pub because: Vec<String>,
     pub changes: Vec<String>,
     pub evidence: Vec<Evidence>,
+    /// What documents ask it, where it is a server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     /// Regular expressions of which each must match the output; from `repro.toml`.
     #[serde(default)]
     pub expect: Vec<String>,

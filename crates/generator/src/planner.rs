@@ -148,6 +148,7 @@ fn main_of(candidate: &Candidate) -> Main {
         because: candidate.because.clone(),
         changes: candidate.changes.clone(),
         evidence: candidate.evidence.clone(),
+        questions: candidate.questions.clone(),
         expect: Vec::new(),
     }
 }
@@ -167,6 +168,7 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
             because: vec!["`repro.toml` or the command line says so".to_owned()],
             changes: Vec::new(),
             evidence: Vec::new(),
+            questions: Vec::new(),
             expect: Vec::new(),
         }
     } else {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use repro_inspect::Kind;
+use repro_inspect::{Kind, Question};
 use serde::{Deserialize, Serialize};
 
 use crate::repair::{Attempt, FixApplied};
-use crate::verdict::Framework;
+use crate::verdict::{Framework, Server};
 
 /// One object per run of `repro` or `build`, and `receipt.json` in each repository's folder. Schema 1: fields may be added,
 /// never renamed.
@@ -38,6 +38,9 @@ pub struct Receipt {
     /// What kind of program that is.
     #[serde(default)]
     pub kind: Option<Kind>,
+    /// What it is asked, where it is a server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     /// Patterns that its output must match.
     #[serde(default)]
     pub expect: Vec<String>,
@@ -96,7 +99,25 @@ pub struct EvidenceSeen {
     /// Files that the command wrote, with their size in bytes.
     #[serde(default)]
     pub files: BTreeMap<String, u64>,
+    /// What is in those of them that can be looked at: `png image 640x480`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub artefacts: BTreeMap<String, String>,
+    /// How it answered, where it is a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
     /// The last line of real output.
     #[serde(default)]
     pub last_line: Option<String>,
+}
+
+impl EvidenceSeen {
+    /// The files with what is in them, those that can be looked at first: `out/mask.png, png image 640x480 (1200 bytes)`.
+    pub fn written(&self) -> impl Iterator<Item = String> + '_ {
+        let (looked, others): (Vec<_>, Vec<_>) =
+            self.files.iter().partition(|(path, _)| self.artefacts.contains_key(path.as_str()));
+        looked.into_iter().chain(others).map(|(path, bytes)| {
+            let look = self.artefacts.get(path).map(|look| format!(", {look}")).unwrap_or_default();
+            format!("`{path}`{look} ({bytes} bytes)")
+        })
+    }
 }

@@ -47,6 +47,7 @@ pub(crate) fn plan() -> Plan {
             because: vec!["the README says so".to_owned()],
             changes: Vec::new(),
             evidence: vec![Evidence::new("README.md", 12, "python demo.py")],
+            questions: Vec::new(),
             expect: Vec::new(),
         }),
         alternatives: Vec::new(),

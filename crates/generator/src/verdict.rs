@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use crate::artefact::Look;
+
 /// How far a repository was brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,8 +213,8 @@ pub struct Observation {
     /// Both outputs as they came; where that was too much, its beginning and its end.
     pub log: String,
     pub evidence: Evidence,
-    /// Files that the run created or changed, with their size in bytes where it is known.
-    pub files: Vec<(String, Option<u64>)>,
+    /// Files that the run created or changed.
+    pub files: Vec<Written>,
     /// Patterns that a person expects in the output (`repro.toml`).
     pub expect: Vec<String>,
     /// The command can do no more than show that the program starts: see [`is_trivial`].
@@ -223,11 +225,58 @@ pub struct Observation {
     pub server: Option<Server>,
 }
 
-/// How a web UI answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A file that a run created or changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    pub path: String,
+    /// Size in bytes, where it is known.
+    pub bytes: Option<u64>,
+    /// What is in it, where that can be told.
+    pub look: Option<Look>,
+}
+
+/// How a server answered a visitor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// Did it answer a request with success?
-    pub answered: bool,
+    /// The port on which it answered; `None` where nobody did.
+    pub port: Option<u16>,
+    /// Status of its first page.
+    #[serde(default)]
+    pub page: Option<u16>,
+    /// What it was asked, in order.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
+    /// What went wrong with the visitor itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// One question to a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `gradio: predict`, `POST /predict, the form of its page`.
+    pub what: String,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Its beginning.
+    pub said: String,
+}
+
+impl Server {
+    /// The last question that was answered with success.
+    pub fn answer(&self) -> Option<&Asked> {
+        self.asked.iter().rfind(|asked| asked.status < 400)
+    }
+
+    /// `port 7860 answered gradio: predict`.
+    pub fn describe(&self) -> String {
+        let Some(port) = self.port else { return "no server answered".to_owned() };
+        match (self.answer(), self.asked.last()) {
+            (Some(asked), _) => format!("port {port} answered {}", asked.what),
+            (None, Some(asked)) => format!("port {port} refused {}: {} {}", asked.what, asked.status, asked.said),
+            (None, None) => format!("port {port} answered with its page"),
+        }
+    }
 }
 
 /// What a run proves.
@@ -242,6 +291,9 @@ pub struct Verdict {
     pub false_success: Option<String>,
     /// The text that matched an `expect` pattern.
     pub expected_output: Option<String>,
+    /// What a reader should know of a success.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// Libraries of which only a small part is models: that another library imported one of them says nothing about the
@@ -282,9 +334,17 @@ pub fn judge(seen: &Observation) -> Verdict {
         if let Err(reason) = expected {
             return refuse(verdict, reason);
         }
+        if let Some(server) =
+            seen.server.as_ref().filter(|server| !server.asked.is_empty() && server.answer().is_none())
+        {
+            return refuse(verdict, format!("no question was answered with success: {}", server.describe()));
+        }
         verdict.proof = Some(Proof::Probe);
         verdict.success = true;
         verdict.reasons.push(calls);
+        verdict.reasons.extend(seen.server.as_ref().map(Server::describe));
+        verdict.remarks =
+            seen.files.iter().filter(|file| is_artefact(&file.path)).filter_map(without_content).collect();
         if let Some(line) = &output.traceback {
             verdict.reasons.push(format!("an exception was reported on the way: {line}"));
         }
@@ -300,7 +360,7 @@ pub fn judge(seen: &Observation) -> Verdict {
     if let Some(reason) = never_called(&seen.evidence) {
         return refuse(verdict, reason);
     }
-    if seen.server.is_some() {
+    if seen.server.as_ref().is_some_and(|server| server.answer().is_none()) {
         return refuse(verdict, "the server answers, but no model was called".to_owned());
     }
     if seen.unwatched && verdict.expected_output.is_none() {
@@ -308,11 +368,17 @@ pub fn judge(seen: &Observation) -> Verdict {
                       repro.toml can say what its output must show";
         return refuse(verdict, reason.to_owned());
     }
-    let artefact = seen.files.iter().find(|(path, size)| is_artefact(path) && size.is_some_and(|bytes| bytes > 0));
+    let written =
+        || seen.files.iter().filter(|file| is_artefact(&file.path) && file.bytes.is_some_and(|bytes| bytes > 0));
+    let artefact = written().filter(|file| without_content(file).is_none()).max_by_key(|file| file.look.is_some());
     let (proof, reason) = if let Some(text) = &verdict.expected_output {
         (Proof::Expect, format!("the output matches what is expected: `{text}`"))
-    } else if let Some((path, size)) = artefact {
-        (Proof::Artefact, format!("wrote {path} ({} bytes)", size.unwrap_or_default()))
+    } else if let Some(asked) = seen.server.as_ref().and_then(Server::answer) {
+        (Proof::Output, format!("the server answered {}: {}", asked.what, asked.said))
+    } else if let Some(file) = artefact {
+        (Proof::Artefact, file.describe())
+    } else if let Some(reason) = written().find_map(without_content) {
+        return refuse(verdict, reason);
     } else if let Some(line) = &output.real {
         (Proof::Output, format!("said `{line}`"))
     } else {
@@ -324,13 +390,33 @@ pub fn judge(seen: &Observation) -> Verdict {
     verdict
 }
 
+impl Written {
+    /// `wrote out/mask.png, png image 640x480 (1200 bytes)`.
+    pub fn describe(&self) -> String {
+        let look = self.look.as_ref().map(|look| format!(", {}", look.describe())).unwrap_or_default();
+        format!("wrote {}{look} ({} bytes)", self.path, self.bytes.unwrap_or_default())
+    }
+}
+
+/// Why a file is no result: an image without a picture, audio without a sound.
+fn without_content(file: &Written) -> Option<String> {
+    let look = file.look.as_ref()?;
+    look.empty.as_ref().map(|_| format!("{} is no result: {}", file.path, look.describe()))
+}
+
 /// Why a run did not come to its own good end.
 fn stopped(seen: &Observation) -> Option<String> {
     if seen.out_of_memory {
         return Some("it was killed because memory ran out".to_owned());
     }
-    if let Some(server) = seen.server {
-        return (!server.answered).then(|| "the server did not answer".to_owned());
+    if let Some(server) = &seen.server {
+        let exception = seen.evidence.exception.as_ref().map(|exception| format!(": {exception}")).unwrap_or_default();
+        return server.port.is_none().then(|| match seen.exit_code {
+            Some(code) if !seen.timed_out && !ENDED.contains(&code) => {
+                format!("it ended with exit code {code} before it answered as a server{exception}")
+            }
+            _ => "no server answered".to_owned(),
+        });
     }
     if seen.timed_out {
         return Some("it was still running when its time was up".to_owned());
@@ -344,6 +430,9 @@ fn stopped(seen: &Observation) -> Option<String> {
         None => Some("the engine gave no exit code".to_owned()),
     }
 }
+
+/// Exit codes of processes that were ended by SIGINT, SIGKILL or SIGTERM.
+const ENDED: [i32; 3] = [130, 137, 143];
 
 /// Signs that a program ended with exit code 0 without having done its work.
 fn did_nothing(seen: &Observation, output: &Output) -> Option<String> {
@@ -529,7 +618,8 @@ impl Output {
                     continue;
                 }
                 in_traceback = false;
-                output.traceback = Some(shorten(text));
+                // What Ctrl-C leaves behind is how a server is stopped.
+                output.traceback = (text != "KeyboardInterrupt").then(|| shorten(text));
             }
             if hits(&NO_TESTS, text) {
                 output.no_tests.get_or_insert_with(|| shorten(text));
@@ -617,17 +707,24 @@ mod tests {
 
     #[test]
     fn a_server_is_judged_by_its_answer_and_its_model() {
-        let stopped = |answered, calls| Observation {
-            exit_code: Some(143),
-            timed_out: true,
-            server: Some(Server { answered }),
+        let asked = |status| vec![Asked { what: "POST /predict".into(), status, said: "cat".into() }];
+        let visited = |port, asked, calls| Observation {
+            exit_code: Some(130),
+            server: Some(Server { port, asked, page: port.map(|_| 200), trouble: None }),
             ..ended("Running on http://0.0.0.0:7860\n", torch(calls))
         };
-        check(&stopped(true, 1), Level::Inferred, Some(Proof::Probe));
-        assert!(!judge(&stopped(false, 1)).success);
-        assert!(!judge(&stopped(true, 0)).success);
-        let without = Observation { evidence: Evidence::default(), ..stopped(true, 0) };
-        assert!(judge(&without).false_success.is_some_and(|why| why.contains("no model was called")));
+        let verdict = check(&visited(Some(7860), asked(200), 1), Level::Inferred, Some(Proof::Probe));
+        assert_eq!(verdict.reasons, ["torch: 1 call, cpu", "port 7860 answered POST /predict"]);
+        check(&visited(Some(7860), vec![], 1), Level::Inferred, Some(Proof::Probe));
+        let why = |seen: &Observation| judge(seen).reasons.join("; ");
+        assert!(why(&visited(Some(7860), asked(500), 1)).starts_with("no question was answered with success"));
+        assert!(why(&visited(None, vec![], 1)).starts_with("no server answered"));
+        let fallen = Observation { exit_code: Some(1), ..visited(None, vec![], 0) };
+        assert_eq!(why(&fallen), "it ended with exit code 1 before it answered as a server");
+        assert!(why(&visited(Some(7860), asked(200), 0)).contains("never called a model"));
+        let plain = |asked| Observation { evidence: Evidence::default(), ..visited(Some(80), asked, 0) };
+        assert_eq!(why(&plain(vec![])), "the server answers, but no model was called");
+        check(&plain(asked(200)), Level::Ran, Some(Proof::Output));
     }
 
     #[test]
@@ -727,7 +824,15 @@ mod tests {
     fn without_a_framework_other_evidence_counts_in_order() {
         let base = ended("score 0.93\n", Evidence::default());
         check(&base, Level::Ran, Some(Proof::Output));
-        let files = vec![("out/mask.png".to_owned(), Some(1200))];
+        let written = |path: &str, empty: Option<&str>| Written {
+            path: path.to_owned(),
+            bytes: Some(1200),
+            look: Some(Look { kind: "png image".into(), detail: "4x3".into(), empty: empty.map(str::to_owned) }),
+        };
+        let blank = written("out/blank.png", Some("all pixels are the same"));
+        let verdict = check(&Observation { files: vec![blank.clone()], ..base.clone() }, Level::Ran, None);
+        assert!(verdict.reasons[0].starts_with("out/blank.png is no result"), "{:?}", verdict.reasons);
+        let files = vec![blank, written("out/mask.png", None)];
         check(&Observation { files: files.clone(), ..base.clone() }, Level::Ran, Some(Proof::Artefact));
         let expect = vec![r"score 0\.\d+".to_owned()];
         let verdict = check(&Observation { files, expect, ..base }, Level::Ran, Some(Proof::Expect));
@@ -759,7 +864,8 @@ mod tests {
             ("home/user/.config/matplotlib/fontlist.json", Some(10)),
             ("run.log", Some(10)),
         ] {
-            let seen = Observation { files: vec![(path.to_owned(), size)], ..ended("", Evidence::default()) };
+            let file = Written { path: path.to_owned(), bytes: size, look: None };
+            let seen = Observation { files: vec![file], ..ended("", Evidence::default()) };
             check(&seen, Level::Ran, None);
         }
     }

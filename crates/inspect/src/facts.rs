@@ -256,7 +256,41 @@ pub struct Candidate {
     pub changes: Vec<String>,
     /// What the code behind it imports; empty until the candidate was followed.
     pub imports: Imports,
+    /// For [`Kind::WebUi`]: what documents ask the server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     pub evidence: Vec<Evidence>,
+}
+
+/// A request to a server, as a document writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// A JSON text to send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// The fields of a form.
+    #[serde(default)]
+    pub fields: Vec<Field>,
+    /// Is the form sent in parts (`multipart/form-data`)?
+    #[serde(default)]
+    pub multipart: bool,
+    /// The kind of file that is sent as it is: `image`, `audio`, `video`, `pdf`, `text`, `csv`, `mesh`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    pub evidence: Evidence,
+}
+
+/// A field of a form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    pub name: String,
+    pub value: String,
+    /// The kind of file that is sent instead of a value, as for [`Question::body`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A command as a program would run it.

@@ -17,9 +17,9 @@ mod tree;
 mod weights;
 
 pub use assemble::inspect;
-pub use commands::{OURS, SAMPLE_FOLDER};
+pub use commands::{OURS, SAMPLE_FOLDER, sample_for};
 pub use facts::{
-    Action, Candidate, Command, Evidence, Facts, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
-    PythonClaim, Requirement, Scope, Snippet, Stated, StatedValue, Strength, Weights,
+    Action, Candidate, Command, Evidence, Facts, Field, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
+    PythonClaim, Question, Requirement, Scope, Snippet, Stated, StatedValue, Strength, Weights,
 };
 pub use tree::{Content, File, Tree};

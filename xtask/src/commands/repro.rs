@@ -159,8 +159,11 @@ pub fn say(ended: &Ended, project: &Project, format: Format) -> anyhow::Result<(
     for (name, framework) in &receipt.evidence.frameworks {
         report::data(format!("  {name}: {}", framework.describe()));
     }
-    for (path, bytes) in receipt.evidence.files.iter().take(5) {
-        report::data(format!("  wrote {path} ({bytes} bytes)"));
+    if let Some(server) = &receipt.evidence.server {
+        report::data(format!("  {}", server.describe()));
+    }
+    for line in receipt.evidence.written().take(5) {
+        report::data(format!("  wrote {line}"));
     }
     if let Some(line) = &receipt.evidence.last_line {
         report::data(format!("  said: {line}"));

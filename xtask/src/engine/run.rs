@@ -9,6 +9,7 @@ use std::{
     io::Read as _,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -27,8 +28,17 @@ const CHANGED_LIMIT: usize = 300;
 /// some 30 ms each.
 const SIZES_LIMIT: usize = 40;
 
+/// Of at most so many files the content is brought.
+const CONTENTS_LIMIT: usize = 16;
+
 /// How long creating, inspecting or removing a container may take: a busy disk is slow, a hung daemon is slower.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long a command beside a container's own may take: as long as that, which has a limit of its own.
+const BESIDE_LIMIT: Duration = Duration::from_hours(24);
+
+/// How long a container may take to end after the command beside it.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// How long writing a container's files as an image may take.
 const KEEPING: Duration = Duration::from_mins(10);
@@ -63,6 +73,10 @@ pub struct RunRequest {
     pub keep_as: Option<String>,
     /// List the files that the run created or changed?
     pub list_changes: bool,
+    /// Of which changed files (path, bytes) to bring the content; at most [`CONTENTS_LIMIT`] of them.
+    pub contents_of: Option<fn(&str, u64) -> bool>,
+    /// A second command, begun in the same container as soon as that runs. When it has ended the container is, too.
+    pub beside: Option<Vec<String>>,
 }
 
 /// What a container may use.
@@ -105,6 +119,9 @@ pub struct RunOutcome {
     pub log: PathBuf,
     /// Files that the run created, changed or deleted, outside mounts, `/tmp` and caches; sorted by path.
     pub changed: Vec<ChangedFile>,
+    /// What the command beside it said; `None` where there was none, or the container ended before it.
+    #[serde(skip)]
+    pub beside: Option<Captured>,
 }
 
 /// One file that a run left different from its image.
@@ -114,6 +131,9 @@ pub struct ChangedFile {
     /// Bytes; `None` where the size could not be had cheaply.
     pub size: Option<u64>,
     pub kind: ChangeKind,
+    /// What is in it, where that was asked for.
+    #[serde(skip)]
+    pub content: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -160,22 +180,35 @@ impl Engine {
         let container = self.create(request)?;
         let mut last = String::new();
         let started = Instant::now();
-        let end = process::watch(
-            &expression(self.program.as_path(), ["start", "--attach", &container.name]),
-            Streams::Apart,
-            request.timeout,
-            Some(log),
-            &mut |line| {
-                if !line.trim().is_empty() {
-                    line.clone_into(&mut last);
-                }
-                on_line(line);
-            },
-        )
-        .map_err(EngineError::from_io)?;
+        let over = AtomicBool::new(false);
+        let (end, beside) = std::thread::scope(|scope| {
+            let beside = request.beside.as_ref().map(|words| scope.spawn(|| container.beside(words, &over)));
+            let end = process::watch(
+                &expression(self.program.as_path(), ["start", "--attach", &container.name]),
+                Streams::Apart,
+                request.timeout,
+                Some(log),
+                &mut |line| {
+                    if !line.trim().is_empty() {
+                        line.clone_into(&mut last);
+                    }
+                    on_line(line);
+                },
+            );
+            over.store(true, Ordering::SeqCst);
+            if beside.is_some() && !matches!(end, Ok(End::Exited(_))) {
+                container.kill();
+            }
+            (end, beside.and_then(|thread| thread.join().ok().flatten()))
+        });
+        let end = end.map_err(EngineError::from_io)?;
         let seconds = started.elapsed().as_secs_f64();
         let state = container.end(end, &last)?;
-        let changed = if request.list_changes && end != End::Interrupted { container.changes() } else { Vec::new() };
+        let changed = if request.list_changes && end != End::Interrupted {
+            container.changes(request.contents_of)
+        } else {
+            Vec::new()
+        };
         if let Some(tag) = request.keep_as.as_ref().filter(|_| state.exit_code == 0 && end == End::Exited(Some(0))) {
             container.keep(tag)?;
         }
@@ -189,6 +222,7 @@ impl Engine {
             seconds,
             log: log.to_owned(),
             changed,
+            beside,
         })
     }
 
@@ -386,6 +420,35 @@ impl<'a> Container<'a> {
         if said.ok() { Ok(()) } else { Err(self.engine.trouble(&said, &format!("keep a container as `{tag}`"), None)) }
     }
 
+    /// Runs a command in the container once that runs, then sees to it that the container ends. `over`: it has ended.
+    fn beside(&self, words: &[String], over: &AtomicBool) -> Option<Captured> {
+        let program = self.engine.program.as_path();
+        let mut said = loop {
+            if over.load(Ordering::SeqCst) {
+                return None;
+            }
+            let running = self.ask(&["inspect", "--type=container", "--format={{.State.Running}}", &self.name]).ok()?;
+            if running.stdout.trim() == "true" {
+                let arguments = ["exec", &self.name].map(str::to_owned).into_iter().chain(words.iter().cloned());
+                break process::ask(&expression(program, arguments), BESIDE_LIMIT).ok()?;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        let asked_to_end = Instant::now();
+        while !over.load(Ordering::SeqCst) && asked_to_end.elapsed() < GRACE {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if !over.load(Ordering::SeqCst) {
+            self.kill();
+        }
+        Some(Captured {
+            exit_code: said.code.unwrap_or(137),
+            stdout: std::mem::take(&mut said.stdout),
+            stderr: std::mem::take(&mut said.stderr),
+            timed_out: said.timed_out,
+        })
+    }
+
     fn kill(&self) {
         // Already ended is the usual case here, and no error.
         let _ = self.ask(&["kill", &self.name]);
@@ -440,7 +503,7 @@ impl<'a> Container<'a> {
 
     /// Best effort: a run is judged by more than its files. Where the container's own layer can be read it is: the engine's
     /// `diff` compares all files of the image, which takes seconds for a large one.
-    fn changes(&self) -> Vec<ChangedFile> {
+    fn changes(&self, contents_of: Option<fn(&str, u64) -> bool>) -> Vec<ChangedFile> {
         let layers = self.layers();
         let listing = match &layers {
             Some(layers) => layers.listing(),
@@ -469,6 +532,16 @@ impl<'a> Container<'a> {
                 None => true,
             }
         });
+        let wanted = |file: &&mut ChangedFile| {
+            let asked = contents_of.zip(file.size).is_some_and(|(wanted, size)| wanted(&file.path, size));
+            asked && file.kind != ChangeKind::Deleted
+        };
+        for file in files.iter_mut().filter(wanted).take(CONTENTS_LIMIT) {
+            file.content = match &layers {
+                Some(layers) => std::fs::read(layers.upper.join(file.path.trim_start_matches('/'))).ok(),
+                None => self.content(&file.path),
+            };
+        }
         files
     }
 
@@ -499,6 +572,24 @@ impl<'a> Container<'a> {
         let _ = reader.kill();
         read.ok()?;
         tar_entry(&header)
+    }
+
+    /// A file's content out of the tar stream of `cp`.
+    fn content(&self, path: &str) -> Option<Vec<u8>> {
+        let source = format!("{}:{path}", self.name);
+        let reader = expression(self.engine.program.as_path(), ["cp", &source, "-"])
+            .stdin_null()
+            .stderr_null()
+            .unchecked()
+            .reader()
+            .ok()?;
+        let mut header = [0_u8; 512];
+        (&reader).read_exact(&mut header).ok()?;
+        let Some(Entry::File(size)) = tar_entry(&header) else { return None };
+        let mut content = Vec::new();
+        (&reader).take(size).read_to_end(&mut content).ok()?;
+        let _ = reader.kill();
+        Some(content)
     }
 
     fn remove(mut self) {
@@ -619,7 +710,7 @@ fn changed_files(listing: &str) -> Vec<ChangedFile> {
     entries
         .into_iter()
         .filter(|(path, _)| !folders.contains(path))
-        .map(|(path, kind)| ChangedFile { path: path.to_owned(), size: None, kind })
+        .map(|(path, kind)| ChangedFile { path: path.to_owned(), size: None, kind, content: None })
         .take(CHANGED_LIMIT)
         .collect()
 }

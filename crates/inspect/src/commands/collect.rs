@@ -8,10 +8,13 @@ use super::classify::{self, Clues};
 use super::program::{Program, Setting, Started, join, started};
 use super::samples::{Samples, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
-use super::{snippet, words};
+use super::{curl, snippet, words};
 use crate::documents::{self, Block, BlockForm};
 use crate::python::{self, Module, Sources};
-use crate::{Action, Evidence, Finding, Kind, Project, Snippet, Tree};
+use crate::{Action, Evidence, Finding, Kind, Project, Question, Snippet, Tree};
+
+/// Most questions to a server that are kept.
+const MOST_QUESTIONS: usize = 4;
 
 /// Where a command was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +95,8 @@ pub(crate) struct Collector<'t> {
     pub(crate) samples: Samples<'t>,
     pub(crate) drafts: Vec<Draft>,
     pub(crate) findings: Vec<Finding>,
+    /// What documents ask a server on this machine.
+    pub(crate) questions: Vec<Question>,
     entries: BTreeMap<String, Entry>,
     /// Bytes of Python that may still be parsed.
     pub(crate) budget: usize,
@@ -149,6 +154,7 @@ impl<'t> Collector<'t> {
             samples: Samples::new(tree),
             drafts: vec![],
             findings: vec![],
+            questions: vec![],
             entries: BTreeMap::new(),
             budget: 200_000,
             own,
@@ -333,6 +339,12 @@ impl<'t> Collector<'t> {
                     }
                     continue;
                 }
+                "curl" if let Some(asked) = curl::question(&simple.words, evidence(place.path, &simple)) => {
+                    if self.questions.len() < MOST_QUESTIONS && !self.questions.contains(&asked) {
+                        self.questions.push(asked);
+                    }
+                    continue;
+                }
                 "wget" | "curl" | "gdown" => {
                     if let Some((path, command)) = download(&simple.words)
                         && let Some(path) = join(&session.workdir, &path)
@@ -368,7 +380,7 @@ impl<'t> Collector<'t> {
                         code: "documented-program-missing".to_owned(),
                         message: format!("the document starts `{name}`, which is not in the repository"),
                         help: Some("look for the program in a submodule or an older commit".to_owned()),
-                        evidence: Evidence::new(place.path, simple.line, &raw(&simple)),
+                        evidence: evidence(place.path, &simple),
                     });
                 }
                 _ => {}
@@ -544,8 +556,8 @@ impl<'t> Collector<'t> {
                 _ => lacks.push(Lack::Input("a pipe".to_owned())),
             }
         }
-        let snippet_line = Evidence::new(place.path, simple.line, &raw(simple));
-        let mut draft = self.draft(program, place.origin, place.headings, place.lead, &simple.comment, snippet_line);
+        let line = evidence(place.path, simple);
+        let mut draft = self.draft(program, place.origin, place.headings, place.lead, &simple.comment, line);
         downloaded(&mut draft.filled, &draft.program.workdir, &session.downloads);
         setup.append(&mut draft.filled.setup);
         setup.dedup();
@@ -626,7 +638,7 @@ impl<'t> Collector<'t> {
             filled.changes.append(&mut changes);
             program.kind = Kind::Train;
         }
-        if action == Action::Serve && matches!(program.kind, Kind::Script | Kind::Module) {
+        if action == Action::Serve && matches!(program.kind, Kind::Script | Kind::Module | Kind::ConsoleScript) {
             program.kind = Kind::WebUi;
         }
         let loops = filled.arguments.iter().any(|word| matches!(word.text.as_str(), "--loop" | "--interactive"));
@@ -756,6 +768,10 @@ fn is_first_page(path: &str) -> bool {
 /// Variables about the machine of whoever wrote the document.
 fn is_of_the_host(name: &str) -> bool {
     ["PATH", "HOME", "KEY", "TOKEN", "SECRET", "LIBRARY", "PROXY", "proxy"].iter().any(|part| name.contains(part))
+}
+
+fn evidence(path: &str, simple: &Simple) -> Evidence {
+    Evidence::new(path, simple.line, &raw(simple))
 }
 
 fn raw(simple: &Simple) -> String {

@@ -8,6 +8,7 @@
 mod arguments;
 mod classify;
 mod collect;
+mod curl;
 mod derive;
 mod names;
 mod program;
@@ -25,7 +26,7 @@ use collect::Origin;
 use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
-pub use samples::{OURS, SAMPLE_FOLDER};
+pub use samples::{OURS, SAMPLE_FOLDER, sample_for};
 pub(crate) use snippet::cut as cut_snippet;
 
 /// Most candidates that are handed on.
@@ -37,7 +38,7 @@ pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_
     collector.documents();
     collector.budget += 100_000;
     derive::derive(&mut collector);
-    let collect::Collector { mut drafts, findings, .. } = collector;
+    let collect::Collector { mut drafts, findings, questions, .. } = collector;
     // A model that the reader is to name is one they trained, where the documents train one.
     let trains =
         drafts.iter().any(|draft| draft.action == Action::Train && !matches!(draft.origin, Origin::Derived { .. }));
@@ -90,6 +91,9 @@ pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_
     });
     ranked.sort_by(best_first);
     ranked.truncate(MOST);
+    for (_, candidate, _) in ranked.iter_mut().filter(|(_, candidate, _)| candidate.kind == Kind::WebUi) {
+        candidate.questions.clone_from(&questions);
+    }
     (ranked.into_iter().map(|(_, candidate, _)| candidate).collect(), findings)
 }
 

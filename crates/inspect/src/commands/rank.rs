@@ -37,6 +37,7 @@ pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
         because,
         changes,
         imports: Imports::default(),
+        questions: Vec::new(),
         evidence: vec![draft.evidence.clone()],
     }
 }

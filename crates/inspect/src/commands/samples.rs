@@ -78,6 +78,22 @@ pub(crate) fn ours(media: Media, words: &[String]) -> Option<&'static str> {
     })
 }
 
+/// The sample of ours for a kind of file (`image`, `audio`, `video`, `pdf`, `text`, `csv`, `mesh`); `about` are words on what
+/// it is for.
+pub fn sample_for(kind: &str, about: &str) -> Option<&'static str> {
+    let media = match kind {
+        "image" => Media::Image,
+        "audio" => Media::Audio,
+        "video" => Media::Video,
+        "pdf" => Media::Pdf,
+        "text" => Media::Text,
+        "csv" => Media::Table,
+        "mesh" => Media::Mesh,
+        _ => return None,
+    };
+    ours(media, &tokens(about))
+}
+
 /// The path of a sample of ours in an image.
 pub(crate) fn in_image(name: &str) -> String {
     format!("{SAMPLE_FOLDER}/{name}")

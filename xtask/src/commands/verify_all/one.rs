@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repro_generator::receipt::Receipt;
+use repro_inspect::Kind;
 
 use super::stored::{Stored, Unusable};
 use super::table::{Row, Status};
@@ -135,6 +136,7 @@ fn attempt(stored: &Stored, receipt: &Receipt, means: &Means<'_>, row: &mut Row)
         timeout,
         platform,
         volumes: receipt.volumes.clone(),
+        server: (receipt.kind == Some(Kind::WebUi)).then(|| receipt.questions.clone()),
         cache: None,
     };
     let ran = smoke::run(engine, &smoke, &logs.join("verify-run.log"))?;
