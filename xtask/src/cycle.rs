@@ -13,10 +13,10 @@ use repro_generator::repair::{self, Action, Attempt, End, Outcome, State};
 use repro_generator::search::Search;
 use repro_generator::verdict::{Level, Verdict};
 use repro_generator::{documents, planner, render, resolve};
-use repro_inspect::{Facts, Kind};
+use repro_inspect::{Facts, GpuNeed, Kind};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::{BuildRequest, BuildResult, Engine};
+use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunRequest};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
 use crate::replay::Replay;
@@ -136,6 +136,8 @@ pub struct Options {
     pub no_cache: bool,
     /// No network while the main command runs.
     pub offline: bool,
+    /// Weights that are already there.
+    pub weights: Option<crate::weights::Folder>,
     pub force: bool,
     pub build_args: Vec<(String, String)>,
     /// Where to stop before the run.
@@ -227,6 +229,7 @@ pub fn reproduce(
         build_seconds: 0.0,
         run_seconds: 0.0,
         evidence: EvidenceSeen::default(),
+        left_out: Vec::new(),
         verdict: None,
         build_log: None,
         run_log: None,
@@ -254,6 +257,8 @@ struct Cycle<'a> {
     build_seconds: f64,
     run_seconds: f64,
     evidence: EvidenceSeen,
+    /// CUDA extensions that the image was built without.
+    left_out: Vec<String>,
     verdict: Option<Verdict>,
     build_log: Option<PathBuf>,
     run_log: Option<PathBuf>,
@@ -456,7 +461,7 @@ impl Cycle<'_> {
         let options = self.options;
         let flags: Vec<&String> = plan.run_flags.iter().map(|flag| &flag.value).collect();
         let main = plan.main.as_ref().map(|main| (&main.command.line, &main.expect));
-        let asked = (&options.build_args, options.timeout, options.offline);
+        let asked = (&options.build_args, options.timeout, options.offline, &options.weights);
         parts.push(format!("{base:?} {:?} {flags:?} {main:?} {asked:?}", plan.platform).into_bytes());
         Ok(Replay::key(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
     }
@@ -491,7 +496,15 @@ impl Cycle<'_> {
         Ok(match outcome.result {
             BuildResult::Built { image_id } => {
                 self.image = self.engine.inspect(&image_id)?;
-                Outcome::Built { seconds }
+                let left_out = self.extensions_left_out(plan, &image_id)?;
+                if left_out.is_empty() || plan.gpu.need != GpuNeed::Required {
+                    self.left_out = left_out;
+                    Outcome::Built { seconds }
+                } else {
+                    let names = left_out.join(", ");
+                    let what = format!("error: the setup silently left out the CUDA extension {names}");
+                    Outcome::Failed { log: format!("{}\n{what}", fs_err::read_to_string(&log)?), seconds }
+                }
             }
             BuildResult::Failed(failure) if failure.kind.is_verdict() => {
                 Outcome::Failed { log: failure.output.join("\n"), seconds }
@@ -501,6 +514,37 @@ impl Cycle<'_> {
                 Outcome::Trouble(format!("{what}; see {}\nhint: {hint}", log.display()))
             }
         })
+    }
+
+    /// The home of the image's user.
+    fn home(&self) -> String {
+        render::user(self.environment.as_ref()).1
+    }
+
+    fn weight_mounts(&self, plan: &Plan) -> Vec<Mount> {
+        self.options.weights.as_ref().map_or_else(Vec::new, |folder| folder.mounts(&folder.places(plan, &self.home())))
+    }
+
+    /// Extensions for a GPU that a setup was to compile and left out, which many do silently where they see no GPU.
+    fn extensions_left_out(&self, plan: &Plan, image: &str) -> anyhow::Result<Vec<String>> {
+        let Some(project) = plan.project.as_ref().filter(|project| !project.cuda_extensions.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let files = project.cuda_extensions.iter().map(|name| name.rsplit('.').next().unwrap_or(name).to_owned());
+        let script =
+            "for name do find / -xdev -name \"$name.*so\" -o -name \"$name.so\" | grep -q . || echo \"$name\"; done";
+        let words = ["sh", "-c", script, "sh"].map(str::to_owned).into_iter().chain(files).collect();
+        let said = self.engine.capture(&RunRequest {
+            image: image.to_owned(),
+            name: "look".to_owned(),
+            entrypoint: Some(String::new()),
+            command: Some(words),
+            offline: true,
+            timeout: Some(Duration::from_mins(2)),
+            platform: Some(plan.platform.clone()),
+            ..RunRequest::default()
+        })?;
+        Ok(said.stdout.lines().map(str::to_owned).collect())
     }
 
     fn smoke(&mut self, plan: &Plan) -> anyhow::Result<Outcome> {
@@ -527,6 +571,7 @@ impl Cycle<'_> {
             timeout: self.options.timeout,
             platform: Some(plan.platform.clone()),
             volumes: documents::volumes(plan, self.environment.as_ref()),
+            mounts: self.weight_mounts(plan),
             server: plan.main.as_ref().filter(|main| main.kind == Kind::WebUi).map(|main| main.questions.clone()),
             cache: Some(self.project.cache()),
         };
@@ -649,6 +694,9 @@ impl Cycle<'_> {
         {
             caveats.push("torch comes with its CUDA packages: the index of CPU builds did not answer".to_owned());
         }
+        if !self.left_out.is_empty() {
+            caveats.push(format!("built without the CUDA extension {}", self.left_out.join(", ")));
+        }
         caveats.extend(self.verdict.iter().flat_map(|verdict| verdict.remarks.clone()));
         let alternatives: Vec<String> = plan.alternatives.iter().map(|one| one.command.line.clone()).collect();
         // What is stored names no path of this machine.
@@ -691,6 +739,7 @@ impl Cycle<'_> {
                 plan,
                 self.environment.as_ref(),
                 self.evidence.server.as_ref().and_then(|server| server.port),
+                &self.options.weights.as_ref().map_or_else(Vec::new, |folder| folder.places(plan, &self.home())),
             )],
             main: plan.main.as_ref().map(|m| m.command.line.clone()),
             kind: plan.main.as_ref().map(|m| m.kind),

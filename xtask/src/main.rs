@@ -26,6 +26,7 @@ mod setup;
 mod smoke;
 mod source;
 mod steps;
+mod weights;
 
 use std::process::ExitCode;
 

@@ -390,7 +390,9 @@ fn read_one(file: &Wanted) -> io::Result<Found> {
     // The size was asked a moment ago: a file that has grown since is not read without end.
     DiskFile::open(&file.disk)?.take(file.size).read_to_end(&mut buffer)?;
     if buffer.starts_with(LFS_POINTER) {
-        return Ok(Found::Content(Content::LfsPointer));
+        let text = String::from_utf8_lossy(&buffer);
+        let bytes = text.lines().find_map(|line| line.strip_prefix("size ")?.trim().parse().ok());
+        return Ok(Found::Content(Content::LfsPointer(bytes.unwrap_or_default())));
     }
     match file.why {
         Why::MaybePointer => return Ok(Found::Content(Content::Opaque)),
@@ -597,8 +599,8 @@ mod tests {
             "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
         );
         let reading = read(&[("weights/model.pth", pointer.as_bytes()), ("demo.ipynb", pointer.as_bytes())]);
-        assert_eq!(reading.tree.get("weights/model.pth").unwrap().content, Content::LfsPointer);
-        assert_eq!(reading.tree.get("demo.ipynb").unwrap().content, Content::LfsPointer);
+        assert_eq!(reading.tree.get("weights/model.pth").unwrap().content, Content::LfsPointer(132_735_423));
+        assert_eq!(reading.tree.get("demo.ipynb").unwrap().content, Content::LfsPointer(132_735_423));
     }
 
     #[test]

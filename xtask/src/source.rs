@@ -579,7 +579,7 @@ fn submodules(tree: &Tree, root: &Path) -> Vec<Submodule> {
 /// Does any `.gitattributes` hand files to Git LFS, or is there a pointer?
 fn uses_lfs(tree: &Tree) -> bool {
     tree.iter().any(|(path, file)| {
-        matches!(file.content, repro_inspect::Content::LfsPointer)
+        matches!(file.content, repro_inspect::Content::LfsPointer(_))
             || (path.ends_with(".gitattributes") && tree.text(path).is_some_and(|text| text.contains("filter=lfs")))
     })
 }

@@ -7,6 +7,7 @@ use repro_core::Environment;
 use crate::plan::{Plan, Reason, SourceKind};
 use crate::planner::describe_gpu;
 use crate::receipt::Receipt;
+use crate::weights::Place;
 
 /// The README's text. `receipt` is `None` where nothing was built yet.
 pub fn readme(plan: &Plan, receipt: Option<&Receipt>) -> String {
@@ -52,7 +53,7 @@ fn write_readme(out: &mut String, plan: &Plan, receipt: Option<&Receipt>) -> std
             }
             writeln!(out, "```")?;
         }
-        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan, None, None))?,
+        None => writeln!(out, "```sh\n{}\n{}\n```", build_command(plan, false), run_command(plan, None, None, &[]))?,
     }
 
     writeln!(out, "\n## Plan\n")?;
@@ -170,14 +171,15 @@ pub fn build_command(plan: &Plan, stand_in: bool) -> String {
 }
 
 /// The command that runs the image. `environment`: what its base holds, where that is known; `port`: where it answers as a
-/// server.
-pub fn run_command(plan: &Plan, environment: Option<&Environment>, port: Option<u16>) -> String {
+/// server; `weights`: what is mounted of a folder of weights.
+pub fn run_command(plan: &Plan, environment: Option<&Environment>, port: Option<u16>, weights: &[Place]) -> String {
     let mut words: Vec<String> = ["docker", "run", "--rm"].map(str::to_owned).to_vec();
     words.extend(plan.run_flags.iter().map(|f| repro_dockerfile::shell_quote(&f.value)));
     words.extend(port.into_iter().flat_map(|port| ["-p".to_owned(), format!("{port}:{port}")]));
     for (name, target) in volumes(plan, environment) {
         words.extend(["-v".to_owned(), format!("{name}:{target}")]);
     }
+    words.extend(weights.iter().flat_map(|place| ["-v".to_owned(), place.option()]));
     words.push(plan.tag());
     words.join(" ")
 }

@@ -18,3 +18,4 @@ pub mod search;
 #[cfg(test)]
 mod testing;
 pub mod verdict;
+pub mod weights;

@@ -150,6 +150,9 @@ pub struct ProjectInstall {
     #[serde(default)]
     pub legacy: bool,
     pub native: Vec<Native>,
+    /// Dotted names of its CUDA extensions.
+    #[serde(default)]
+    pub cuda_extensions: Vec<String>,
     pub version_from_vcs: Option<String>,
     pub because: Vec<Reason>,
 }

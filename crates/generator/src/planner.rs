@@ -343,6 +343,7 @@ fn project_install(facts: &Facts, best: Option<&Candidate>) -> Option<ProjectIns
         isolated,
         legacy: project.backend.is_none(),
         native,
+        cuda_extensions: project.cuda_extensions.clone(),
         version_from_vcs: project
             .version_from_vcs
             .then(|| project.version.clone().unwrap_or_else(|| "0.0.0".to_owned())),

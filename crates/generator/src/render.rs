@@ -2,6 +2,7 @@
 
 use repro_core::Environment;
 use repro_dockerfile::{Dockerfile, shell_quote};
+use repro_inspect::Snippet;
 
 use crate::names::{self, in_torch_family, requirement_name};
 use crate::plan::{Because, Direct, Main, Plan, Reason, SourceKind};
@@ -290,23 +291,8 @@ fn run(file: &mut Dockerfile, plan: &Plan, user: &str) {
     };
     if let Some(snippet) = &main.snippet {
         file.blank();
-        file.comment(&format!(
-            "The program is lines {} to {} of {}, cut out here and compared with its hash.",
-            snippet.first, snippet.last, snippet.path
-        ));
-        let target = format!("{RUN_FOLDER}/snippet.py");
-        let mut cut =
-            format!("sed -n '{},{}p' {} | tr -d '\\r'", snippet.first, snippet.last, shell_quote(&snippet.path));
-        if snippet.indent > 0 {
-            cut = format!("{cut} | sed -E 's/^[ \\t]{{0,{}}}//'", snippet.indent);
-        }
-        if snippet.prompt {
-            cut = format!("{cut} | sed -n -E 's/^[ \\t]*(>>>|\\.\\.\\.) ?//p'");
-        }
-        file.run(&[
-            format!("{cut} > {target}"),
-            format!("echo '{}  {target}' | sha256sum --check --quiet -", snippet.sha256),
-        ]);
+        file.comment(&format!("The program is {}, cut out here and compared with its hash.", snippet.place()));
+        file.run(&cut_lines(snippet));
     }
     if !main.command.samples.is_empty() {
         file.blank();
@@ -332,6 +318,33 @@ fn run(file: &mut Dockerfile, plan: &Plan, user: &str) {
     file.user(user);
     let words = command_words(main);
     file.cmd_exec(&words.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// The commands that cut a program out of its document, into [`RUN_FOLDER`].
+fn cut_lines(snippet: &Snippet) -> Vec<String> {
+    let target = format!("{RUN_FOLDER}/snippet.py");
+    let mut lines = Vec::new();
+    // The first writes the file, the others add to it.
+    let mut add = |command: String| {
+        let into = if lines.is_empty() { ">" } else { ">>" };
+        lines.push(format!("{command} {into} {target}"));
+    };
+    if !snippet.given.is_empty() {
+        let given: Vec<String> = snippet.given.iter().map(|line| shell_quote(line)).collect();
+        add(format!("printf '%s\\n' {}", given.join(" ")));
+    }
+    for part in &snippet.parts {
+        let mut cut = format!("sed -n '{},{}p' {} | tr -d '\\r'", part.first, part.last, shell_quote(&snippet.path));
+        if part.indent > 0 {
+            cut = format!("{cut} | sed -E 's/^[ \\t]{{0,{}}}//'", part.indent);
+        }
+        if part.prompt {
+            cut = format!("{cut} | sed -n -E 's/^[ \\t]*(>>>|\\.\\.\\.) ?//p'");
+        }
+        add(cut);
+    }
+    lines.push(format!("echo '{}  {target}' | sha256sum --check --quiet -", snippet.sha256));
+    lines
 }
 
 /// The main command as the words of an exec-form `CMD`: through a shell only where it needs one.

@@ -40,7 +40,7 @@ pub fn plan_json(plan: &Plan) -> Value {
             "command": c.command.line, "kind": c.kind, "score": (c.score * 100.0).round() / 100.0,
             "because": c.because.join("; "),
         })).collect::<Vec<_>>(),
-        "weights": plan.weights.iter().map(|w| json!({ "from": w.from, "what": w.what })).collect::<Vec<_>>(),
+        "weights": plan.weights.iter().map(|w| json!({ "from": w.from, "what": w.what, "bytes": w.bytes, "gated": w.gated })).collect::<Vec<_>>(),
         "notes": plan.notes,
         "warnings": plan.warnings,
         "lock": plan.lock.as_ref().map(lock_json),

@@ -72,8 +72,8 @@ fn followed<'s, 't>(sources: &'s Sources<'t>, candidate: &Candidate, packages: &
     roots.extend(packages.iter().cloned());
     if let Some(snippet) = &candidate.snippet {
         let lines: Vec<&str> = sources.tree.text(&snippet.path)?.lines().collect();
-        let text = commands::cut_snippet(&lines, snippet)?;
-        let start = Start::Text { text: &text, path: &snippet.path, first: snippet.first };
+        let text = commands::snippet_in_place(&lines, snippet);
+        let start = Start::Text { text: &text, path: &snippet.path, first: 1 };
         return Some(program(sources, start, &roots, &candidate.command.line));
     }
     let entry = candidate.entry.as_deref()?;
@@ -103,7 +103,10 @@ fn submodules(tree: &Tree) -> Vec<(String, String)> {
 }
 
 fn lfs_pointers(tree: &Tree) -> Vec<String> {
-    tree.iter().filter(|(_, file)| file.content == Content::LfsPointer).map(|(path, _)| path.to_owned()).collect()
+    tree.iter()
+        .filter(|(_, file)| matches!(file.content, Content::LfsPointer(_)))
+        .map(|(path, _)| path.to_owned())
+        .collect()
 }
 
 /// What is wrong with the tree as a whole.
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn a_pointer_is_a_finding_and_a_fact() {
         let mut tree = tree("//- /run.py\nimport torch\n");
-        tree.insert("w.pth", File { size: 130, content: Content::LfsPointer });
+        tree.insert("w.pth", File { size: 130, content: Content::LfsPointer(9000) });
         let facts = inspect(&tree);
         assert_eq!(facts.lfs_pointers, ["w.pth"]);
         assert!(facts.findings.iter().any(|finding| finding.code == "lfs-pointer"));

@@ -147,6 +147,9 @@ pub struct Project {
     pub packages: BTreeMap<String, String>,
     /// Languages of extension modules that installing it compiles.
     pub native: BTreeSet<Native>,
+    /// Dotted names of its CUDA extensions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuda_extensions: Vec<String>,
     /// Its setup imports these before its own build requirements are stated (`torch`, `numpy`, `Cython`).
     pub setup_imports: Vec<String>,
     /// The version comes from version control (setuptools-scm, hatch-vcs, versioneer, …).
@@ -336,11 +339,23 @@ pub enum Action {
     Unknown,
 }
 
-/// Consecutive lines of a document that are a program. Upstream's code is never copied out of the image: the lines are
-/// cut inside it and compared with the hash.
+/// Lines of a document that are a program, one block of them or several. Upstream's code is never copied out of the image:
+/// the lines are cut inside it and compared with the hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snippet {
     pub path: String,
+    /// Lines of ours that come first: what the document leaves to its reader.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+    /// The pieces of the document, in its order.
+    pub parts: Vec<SnippetPart>,
+    /// SHA-256 of the whole program after cutting, as lower-case hex.
+    pub sha256: String,
+}
+
+/// Consecutive lines of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnippetPart {
     /// First and last line, from 1, both included.
     pub first: usize,
     pub last: usize,
@@ -348,8 +363,19 @@ pub struct Snippet {
     pub indent: usize,
     /// Prefix to cut from each line before the indent (`>>> ` prompts are cut by their own rule).
     pub prompt: bool,
-    /// SHA-256 of the program after cutting, as lower-case hex.
-    pub sha256: String,
+}
+
+impl Snippet {
+    /// First line of its last part: what the program is about comes last.
+    pub fn line(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.first)
+    }
+
+    /// `lines 3 to 9 and 14 to 16 of README.md`.
+    pub fn place(&self) -> String {
+        let lines: Vec<String> = self.parts.iter().map(|part| format!("{} to {}", part.first, part.last)).collect();
+        format!("lines {} of {}", lines.join(" and "), self.path)
+    }
 }
 
 /// Modules that a program imports from outside the repository.
@@ -372,5 +398,11 @@ pub struct Weights {
     pub from: String,
     /// Hub id, URL or path.
     pub what: String,
+    /// Their size in bytes, where it is known or stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Does upstream say that one has to be let in first?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gated: bool,
     pub evidence: Evidence,
 }

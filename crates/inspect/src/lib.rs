@@ -20,6 +20,7 @@ pub use assemble::inspect;
 pub use commands::{OURS, SAMPLE_FOLDER, sample_for};
 pub use facts::{
     Action, Candidate, Command, Evidence, Facts, Field, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
-    PythonClaim, Question, Requirement, Scope, Snippet, Stated, StatedValue, Strength, Weights,
+    PythonClaim, Question, Requirement, Scope, Snippet, SnippetPart, Stated, StatedValue, Strength, Weights,
 };
 pub use tree::{Content, File, Tree};
+pub use weights::is_weights_file;

@@ -29,8 +29,8 @@ pub enum Content {
     Text(String),
     /// Not text, or text nobody reads (weights, images, data), or too large to read.
     Opaque,
-    /// A Git LFS pointer whose object is not in the checkout.
-    LfsPointer,
+    /// A Git LFS pointer whose object, of so many bytes, is not in the checkout.
+    LfsPointer(u64),
     /// A symbolic link with its target as written; never followed.
     Link(String),
     /// A submodule's folder that holds no checkout.

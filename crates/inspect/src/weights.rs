@@ -73,7 +73,7 @@ pub(crate) fn find(program: &Program<'_, '_>, command: &str, evidence: Option<&E
     found.list.append(&mut found.later);
     from_tree(tree, &mut found);
     from_documents(tree, &mut found);
-    found.into_list()
+    found.into_list(tree)
 }
 
 /// As [`find`], where no program is known.
@@ -81,7 +81,7 @@ pub(crate) fn find_in_tree(tree: &Tree) -> Vec<Weights> {
     let mut found = Found::default();
     from_tree(tree, &mut found);
     from_documents(tree, &mut found);
-    found.into_list()
+    found.into_list(tree)
 }
 
 #[derive(Debug, Default)]
@@ -93,18 +93,80 @@ struct Found {
 
 impl Found {
     fn add(&mut self, from: &str, what: &str, evidence: Evidence) {
-        self.list.push(Weights { from: from.to_owned(), what: what.to_owned(), evidence });
+        let bytes = stated_bytes(&evidence.text);
+        self.list.push(Weights { from: from.to_owned(), what: what.to_owned(), bytes, gated: false, evidence });
     }
 
-    fn into_list(self) -> Vec<Weights> {
+    /// Each source once, with what any of its places says of it.
+    fn into_list(self, tree: &Tree) -> Vec<Weights> {
         let mut out: Vec<Weights> = Vec::new();
-        for weights in self.list {
-            if out.len() < LIMIT && !out.iter().any(|known| known.what == weights.what) {
+        for mut weights in self.list {
+            weights.bytes = weights.bytes.or_else(|| bytes_in_tree(tree, &weights.what));
+            weights.gated |= weights.from == "hf" && is_gated(tree, &weights.what);
+            if let Some(known) = out.iter_mut().find(|known| known.what == weights.what) {
+                known.bytes = known.bytes.or(weights.bytes);
+                known.gated |= weights.gated;
+            } else if out.len() < LIMIT {
                 out.push(weights);
             }
         }
         out
     }
+}
+
+/// The size of a file of the checkout, in bytes: that of the object where it is a pointer.
+fn bytes_in_tree(tree: &Tree, path: &str) -> Option<u64> {
+    let file = tree.get(path.trim_start_matches("./"))?;
+    match file.content {
+        Content::LfsPointer(bytes) => Some(bytes).filter(|bytes| *bytes > 0),
+        _ => Some(file.size),
+    }
+}
+
+/// The size that a line states, in bytes: `model.pth (1.4 GB)`.
+fn stated_bytes(line: &str) -> Option<u64> {
+    let mut words = line.split(|c: char| c.is_whitespace() || "()[]|,;~*".contains(c)).filter(|word| !word.is_empty());
+    let mut before: Option<f64> = None;
+    words.find_map(|word| {
+        let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = word.get(digits.len()..).unwrap_or_default();
+        let number = digits.parse::<f64>().ok().filter(|number| *number > 0.0);
+        let scale = match unit.to_ascii_lowercase().as_str() {
+            "kb" | "kib" => 1e3,
+            "mb" | "mib" => 1e6,
+            "gb" | "gib" => 1e9,
+            _ => {
+                before = number.filter(|_| unit.is_empty());
+                return None;
+            }
+        };
+        let number = if digits.is_empty() { before.take() } else { number };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of bytes")]
+        number.map(|number| (number * scale) as u64)
+    })
+}
+
+/// Does a document say of a model of the hub that one has to be let in first?
+fn is_gated(tree: &Tree, id: &str) -> bool {
+    const SAYS: [&str; 8] = [
+        "gated",
+        "request access",
+        "accept the license",
+        "accept the terms",
+        "accept the conditions",
+        "accept the user conditions",
+        "agree to the terms",
+        "access has been granted",
+    ];
+    tree.texts().filter(|(path, _)| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme")).any(
+        |(_, text)| {
+            let lines: Vec<String> = text.lines().map(str::to_ascii_lowercase).collect();
+            let id = id.to_ascii_lowercase();
+            let near = |at: usize| lines.get(at.saturating_sub(2)..(at + 3).min(lines.len())).unwrap_or_default();
+            let says = |at: usize| near(at).iter().any(|line| SAYS.iter().any(|words| line.contains(words)));
+            lines.iter().enumerate().any(|(at, line)| line.contains(&id) && says(at))
+        },
+    )
 }
 
 fn from_command(tree: &Tree, command: &str, evidence: &Evidence, found: &mut Found) {
@@ -127,7 +189,9 @@ fn from_calls(program: &Program<'_, '_>, found: &mut Found) {
     for (index, file) in program.files.iter().enumerate() {
         for call in &file.module.calls {
             let Some((from, what)) = loaded(program.sources.tree, call) else { continue };
-            let weights = Weights { from: from.to_owned(), what, evidence: program.evidence(file, call.line) };
+            let evidence = program.evidence(file, call.line);
+            let gated = call.keyword("use_auth_token").is_some_and(|value| *value == Value::Bool(true));
+            let weights = Weights { from: from.to_owned(), what, bytes: None, gated, evidence };
             let reached = program.weight(index, call.context, call.scope.as_deref()) == Weight::Required;
             if file.needed && reached { found.list.push(weights) } else { found.later.push(weights) }
         }
@@ -344,6 +408,11 @@ fn is_weights_url(url: &str) -> bool {
             && PACKED.iter().any(|e| path.ends_with(&format!(".{e}")))
 }
 
+/// Has a file of this name weights in it and nothing else?
+pub fn is_weights_file(path: &str) -> bool {
+    has_weights_ending(path)
+}
+
 fn has_weights_ending(path: &str) -> bool {
     let path = path.split(['?', '#']).next().unwrap_or(path);
     let lower = path.to_ascii_lowercase();
@@ -356,7 +425,7 @@ fn has_weights_ending(path: &str) -> bool {
 /// Is it a file of the tree that is large enough to hold weights?
 fn is_large(tree: &Tree, path: &str) -> bool {
     tree.get(path).is_some_and(|file| match file.content {
-        Content::LfsPointer => true,
+        Content::LfsPointer(_) => true,
         Content::Text(_) | Content::Opaque => file.size >= SMALLEST,
         Content::Link(_) | Content::Submodule => false,
     })
@@ -364,7 +433,7 @@ fn is_large(tree: &Tree, path: &str) -> bool {
 
 fn kind_in_tree(tree: &Tree, path: &str) -> &'static str {
     match tree.get(path.trim_start_matches("./")) {
-        Some(file) if file.content == Content::LfsPointer => "lfs",
+        Some(file) if matches!(file.content, Content::LfsPointer(_)) => "lfs",
         _ => "repo",
     }
 }
@@ -380,7 +449,7 @@ mod tests {
     fn check(fixture: &str, command: &str, expected: &[&str]) {
         let mut tree = tree(fixture);
         tree.insert("ckpt/own.pth", File { size: 1_000_000, content: Content::Opaque });
-        tree.insert("ckpt/pointer.onnx", File { size: 130, content: Content::LfsPointer });
+        tree.insert("ckpt/pointer.onnx", File { size: 130, content: Content::LfsPointer(9000) });
         let sources = Sources::new(&tree);
         let program = follow::program(&sources, Start::File("run.py"), &[String::new()], command);
         let evidence = Evidence::new("README.md", 1, command);
@@ -391,6 +460,20 @@ mod tests {
             .filter(|line| expected.contains(&"repo ckpt/own.pth") || !line.contains("ckpt/"))
             .collect();
         assert_eq!(got, expected, "in\n{fixture}");
+    }
+
+    #[test]
+    fn sizes_and_gates_are_told_where_they_are_stated() {
+        for (line, bytes) in [
+            ("| [base](https://mirror.example/a.pth) | 1.4 GB |", Some(1_400_000_000)),
+            ("weights (350MB)", Some(350_000_000)),
+            ("ViT 16 patches, 3 epochs", None),
+            ("the MB of 2 cities", None),
+        ] {
+            assert_eq!(stated_bytes(line), bytes, "{line}");
+        }
+        let readme = "//- /README.md\nUses a/b.\n\nRequest access to the model.\n\n\nAnd c/d.\n";
+        assert!(is_gated(&tree(readme), "a/b") && !is_gated(&tree(readme), "c/d"));
     }
 
     #[test]

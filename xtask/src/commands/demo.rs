@@ -53,6 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         max_attempts: 5,
         timeout: Duration::from_mins(5),
         no_cache: false,
+        weights: None,
         offline: true,
         force: true,
         build_args: Vec::new(),

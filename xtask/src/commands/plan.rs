@@ -98,7 +98,7 @@ pub fn text(plan: &Plan, explain: bool) -> String {
     lines.push(format!(
         "{:<10}{}",
         "run",
-        documents::run_command(plan, repro_knowledge::base().image(&plan.base_image).as_ref(), None)
+        documents::run_command(plan, repro_knowledge::base().image(&plan.base_image).as_ref(), None, &[])
     ));
     lines.extend(plan.warnings.iter().map(|w| format!("{:<10}{w}", "warning")));
     lines.join("\n")

@@ -53,6 +53,9 @@ pub struct Args {
     /// No network while the main command runs
     #[arg(long)]
     offline: bool,
+    /// Weights that are already there: a cache of a model hub, or files as upstream names them; mounted, never copied
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
     /// Program that is asked when nothing known is left: a question as JSON on its stdin, edits as JSON from its stdout
     #[arg(long, value_name = "CMD")]
     ask: Option<String>,
@@ -113,6 +116,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         timeout: Duration::from_secs(args.timeout),
         no_cache: args.no_cache,
         offline: args.offline,
+        weights: args.weights.as_deref().map(crate::weights::Folder::read).transpose()?,
         force: args.force,
         build_args: args.build_arg.iter().map(|a| pair(a)).collect::<anyhow::Result<_>>()?,
         stop_after: stop,

@@ -113,6 +113,8 @@ struct Session {
     exported: BTreeMap<String, String>,
     /// Setup commands of the block.
     setup: Vec<String>,
+    /// The Python of the document so far.
+    snippets: snippet::Earlier,
     /// What downloads of the document leave: path and the command that fetches it.
     downloads: Vec<(String, String)>,
     /// A key that the text under these headings tells the reader to set.
@@ -255,7 +257,7 @@ impl<'t> Collector<'t> {
         if foreign.contains(&block.language.as_str()) {
             return;
         }
-        if let Some(found) = snippet::read(block, path, lines, self.tree, &self.samples) {
+        if let Some(found) = snippet::read(block, path, lines, &mut session.snippets, self.tree, &self.samples) {
             self.snippet(path, lines, block, origin, found, &session.downloads);
             return;
         }
@@ -688,19 +690,17 @@ impl<'t> Collector<'t> {
             Some(action @ (Action::Evaluate | Action::Prepare | Action::Download | Action::Train)) => action,
             _ => Action::Infer,
         };
-        let line = lines.get(found.snippet.first.saturating_sub(1)).copied().unwrap_or_default();
-        let evidence = Evidence::new(path, found.snippet.first, line);
+        let number = found.snippet.line();
+        let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
+        let evidence = Evidence::new(path, number, line);
         let program = Program {
             kind: Kind::ReadmeSnippet,
             start: vec!["python".to_owned(), super::samples::in_image("snippet.py")],
             entry: None,
-            name: format!("{path}:{}", found.snippet.first),
+            name: format!("{path}:{number}"),
             arguments: vec![],
             workdir: String::new(),
-            changes: vec![format!(
-                "lines {} to {} of `{path}`, cut out as a script",
-                found.snippet.first, found.snippet.last
-            )],
+            changes: vec![format!("{}, cut out as a script", found.snippet.place())],
         };
         let mut filled = Filled {
             arguments: vec![],

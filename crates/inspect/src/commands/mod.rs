@@ -27,7 +27,7 @@ use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
 pub use samples::{OURS, SAMPLE_FOLDER, sample_for};
-pub(crate) use snippet::cut as cut_snippet;
+pub(crate) use snippet::in_place as snippet_in_place;
 
 /// Most candidates that are handed on.
 const MOST: usize = 12;

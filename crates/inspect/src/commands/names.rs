@@ -10,6 +10,8 @@ use ruff_python_ast::{Alias, ExceptHandler, Expr, ExprContext, Parameter, Patter
 pub(crate) struct Names {
     /// Used before they are defined, sorted; builtins are left out.
     pub(crate) undefined: Vec<String>,
+    /// Defined at the outermost level.
+    pub(crate) defined: BTreeSet<String>,
     /// Parsed without an error.
     pub(crate) is_valid: bool,
     /// Says `...` where something is left to the reader.
@@ -53,6 +55,7 @@ pub(crate) fn names(text: &str) -> Names {
         }
         bound.extend(reader.bound);
     }
+    found.defined = bound.iter().map(|name| (*name).to_owned()).collect();
     undefined.extend(later.into_iter().filter(|name| !bound.contains(name)));
     if !star {
         found.undefined = undefined.into_iter().filter(|name| !BUILTINS.contains(name)).map(str::to_owned).collect();

@@ -200,7 +200,8 @@ impl<'t> Samples<'t> {
         let mut by_media: BTreeMap<Media, Vec<(i32, &str)>> = BTreeMap::new();
         for (path, file) in tree.iter() {
             let Some(media) = media_of(path) else { continue };
-            if matches!(file.content, Content::LfsPointer | Content::Link(_) | Content::Submodule) || file.size == 0 {
+            if matches!(file.content, Content::LfsPointer(_) | Content::Link(_) | Content::Submodule) || file.size == 0
+            {
                 continue;
             }
             if crate::documents::is_vendored(path)

@@ -15,7 +15,7 @@ use super::shell::quote;
 use super::words::tokens;
 use crate::documents::{Block, BlockForm};
 use crate::python::{Module, Value, parse};
-use crate::{Snippet, Tree};
+use crate::{Snippet, SnippetPart, Tree};
 
 /// A program found in a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,50 +32,156 @@ pub(crate) struct Found {
     pub(crate) samples: Vec<&'static str>,
 }
 
-/// Reads the block as a program; `None` where it is none, or not complete.
-pub(crate) fn read(block: &Block, path: &str, document: &[&str], tree: &Tree, samples: &Samples<'_>) -> Option<Found> {
+/// The blocks of one document that are Python, as far as it has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    blocks: Vec<Cut>,
+}
+
+/// A block that was cut out of its document.
+#[derive(Debug, Clone)]
+struct Cut {
+    part: SnippetPart,
+    text: String,
+    /// Names that it defines.
+    defines: BTreeSet<String>,
+    headings: Vec<String>,
+}
+
+/// Most blocks that a program is put together from.
+const MOST_PARTS: usize = 5;
+
+/// Reads the block as a program, put together with the blocks before it that define what it uses; `None` where it is none,
+/// or not complete.
+pub(crate) fn read(
+    block: &Block,
+    path: &str,
+    document: &[&str],
+    earlier: &mut Earlier,
+    tree: &Tree,
+    samples: &Samples<'_>,
+) -> Option<Found> {
     if !matches!(block.form, BlockForm::Fenced | BlockForm::Indented | BlockForm::Doctest) {
         return None;
     }
     let language = block.language.as_str();
-    if !matches!(
-        language,
-        "" | "python" | "py" | "python3" | "pycon" | "python-repl" | "ipython" | "py3" | "pytb" | "text" | "default"
-    ) {
+    let says_python = matches!(language, "python" | "py" | "python3" | "pycon" | "python-repl" | "ipython" | "py3");
+    if !says_python && !matches!(language, "" | "pytb" | "text" | "default") {
         return None;
     }
-    // Before anything is parsed: a program needs an import.
-    if !block.lines.iter().any(|line| is_import(line.text.trim_start().trim_start_matches(">>>").trim_start())) {
+    // Before anything is parsed: a program needs an import, its own or that of a block before it.
+    let imports =
+        block.lines.iter().any(|line| is_import(line.text.trim_start().trim_start_matches(">>>").trim_start()));
+    if !imports && (!says_python || earlier.blocks.is_empty()) {
         return None;
     }
-    let (snippet, text) = cut_block(block, path, document)?;
-    let names = names(&text);
-    if !names.is_valid
-        || names.has_gap
-        || names.only_defines
-        || names.calls == 0
-        || !names.undefined.is_empty()
-        || names.statements == 0
-    {
+    let (part, text) = cut_block(block, document)?;
+    let alone = names(&text);
+    if !alone.is_valid {
+        return None;
+    }
+    let cut = Cut { part, text, defines: alone.defined.clone(), headings: block.headings.clone() };
+    let program = complete(cut.clone(), alone, &earlier.blocks, samples);
+    earlier.blocks.push(cut);
+    let Program { cuts, given, text, names, changes, samples: ours } = program?;
+    if names.has_gap || names.only_defines || names.calls == 0 || names.statements == 0 {
         return None;
     }
     if text.lines().any(|line| matches!(line.trim(), "..." | "# ..." | "#..." | "# etc." | "# …")) {
         return None;
     }
-    let module = parse(&text);
-    let mut found = Found {
-        snippet,
-        text,
-        names,
-        module,
-        setup: vec![],
-        changes: vec![],
-        lacks: vec![],
-        at_hand: 0,
-        samples: vec![],
+    let snippet = Snippet {
+        path: path.to_owned(),
+        given,
+        parts: cuts.into_iter().map(|cut| cut.part).collect(),
+        sha256: Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
+            hex
+        }),
     };
+    let module = parse(&text);
+    let mut found =
+        Found { snippet, text, names, module, setup: vec![], changes, lacks: vec![], at_hand: 0, samples: ours };
     inputs(&mut found, tree, samples);
     Some(found)
+}
+
+/// A program whose names are all defined.
+struct Program {
+    cuts: Vec<Cut>,
+    given: Vec<String>,
+    text: String,
+    names: Names,
+    changes: Vec<String>,
+    samples: Vec<&'static str>,
+}
+
+/// Puts the blocks before a block in front of it until everything that it uses is defined, and gives the reader's own values
+/// to what no block defines.
+fn complete(cut: Cut, alone: Names, earlier: &[Cut], samples: &Samples<'_>) -> Option<Program> {
+    let mut program = Program {
+        text: cut.text.clone(),
+        cuts: vec![cut],
+        given: Vec::new(),
+        names: alone,
+        changes: Vec::new(),
+        samples: Vec::new(),
+    };
+    while let Some(missing) = program.names.undefined.first().cloned() {
+        let headings = program.cuts.last().map(|cut| cut.headings.clone()).unwrap_or_default();
+        let is_used = |cut: &Cut| program.cuts.iter().any(|used| used.part == cut.part);
+        // The nearest block; one of the same section first, since other sections tell other stories.
+        let defining = || earlier.iter().rev().filter(|cut| cut.defines.contains(&missing) && !is_used(cut));
+        let near = defining().find(|cut| cut.headings == headings).or_else(|| defining().next());
+        if let Some(cut) = near.filter(|_| program.cuts.len() < MOST_PARTS) {
+            program.cuts.push(cut.clone());
+            program.cuts.sort_by_key(|cut| cut.part.first);
+        } else {
+            let (value, sample) = given_value(&missing, samples)?;
+            program.changes.push(format!("`{missing}`, which the document leaves to its reader, is {value}"));
+            program.given.push(format!("{missing} = {value}"));
+            program.samples.extend(sample);
+        }
+        program.text = program.given.iter().map(|line| format!("{line}\n")).collect();
+        program.text.extend(program.cuts.iter().map(|cut| cut.text.as_str()));
+        program.names = names(&program.text);
+        if !program.names.is_valid {
+            return None;
+        }
+    }
+    program.text.lines().any(|line| is_import(line.trim_start())).then_some(program)
+}
+
+/// What a reader would put for a name that no block defines, as a Python expression, and the sample of ours in it.
+fn given_value(name: &str, samples: &Samples<'_>) -> Option<(String, Option<&'static str>)> {
+    let words = tokens(name);
+    let says = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let media = words.iter().find_map(|word| match word.as_str() {
+        "image" | "img" | "picture" | "photo" => Some(Media::Image),
+        "audio" | "wav" | "speech" | "sound" => Some(Media::Audio),
+        "video" => Some(Media::Video),
+        "pdf" => Some(Media::Pdf),
+        _ => None,
+    });
+    if let Some(media) =
+        media.filter(|_| says(&["path", "file", "filename", "filepath"]) && !says(&["out", "output", "save"]))
+    {
+        if let Some(file) = samples.file(media, "", "") {
+            return Some((format!("{file:?}"), None));
+        }
+        let ours = samples::ours(media, &words)?;
+        return Some((format!("{:?}", samples::in_image(ours)), Some(ours)));
+    }
+    let value = match name {
+        "device" => "\"cpu\"",
+        "text" | "sentence" | "question" | "query" | "document" => "\"A small cat sleeps on the table.\"",
+        "prompt" => "\"a photograph of a small cat on a table\"",
+        "texts" | "sentences" | "documents" | "queries" | "prompts" => {
+            "[\"A small cat sleeps on the table.\", \"It rains in the city today.\"]"
+        }
+        _ => return None,
+    };
+    Some((value.to_owned(), None))
 }
 
 fn is_import(line: &str) -> bool {
@@ -83,7 +189,7 @@ fn is_import(line: &str) -> bool {
 }
 
 /// The lines to cut and the program they give.
-fn cut_block(block: &Block, path: &str, document: &[&str]) -> Option<(Snippet, String)> {
+fn cut_block(block: &Block, document: &[&str]) -> Option<(SnippetPart, String)> {
     let filled: Vec<_> = block.lines.iter().filter(|line| !line.text.trim().is_empty()).collect();
     let (first, last) = (filled.first()?.number, filled.last()?.number);
     let mut indent: Option<usize> = None;
@@ -101,33 +207,39 @@ fn cut_block(block: &Block, path: &str, document: &[&str]) -> Option<(Snippet, S
         indent = Some(indent.map_or(columns, |indent| indent.min(columns)));
     }
     let prompt = filled.iter().any(|line| line.text.trim_start().starts_with(">>>"));
-    let snippet = Snippet { path: path.to_owned(), first, last, indent: indent?, prompt, sha256: String::new() };
-    let text = cut(document, &snippet)?;
-    let sha256 = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
-        hex
-    });
-    Some((Snippet { sha256, ..snippet }, text))
+    let part = SnippetPart { first, last, indent: indent?, prompt };
+    let text = cut_part(document, &part)?;
+    Some((part, text))
 }
 
-/// Cuts a snippet's program out of the lines of its document.
-///
-/// Each line loses its first `indent` columns (fewer where it has fewer blanks). With prompts, only lines that begin
-/// with `>>>` or `...` are kept, without the prompt and the one blank after it. Lines end with `\n`.
-pub(crate) fn cut(document: &[&str], snippet: &Snippet) -> Option<String> {
+/// A snippet's program with each line at the number that it has in its document, for whoever points at lines. Lines of
+/// ours are left out.
+pub(crate) fn in_place(document: &[&str], snippet: &Snippet) -> String {
     let mut text = String::new();
-    for line in document.get(snippet.first.checked_sub(1)?..snippet.last)? {
-        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
-        let line = line.get(snippet.indent.min(blanks)..)?;
-        if snippet.prompt {
-            let Some(rest) = line.strip_prefix(">>>").or_else(|| line.strip_prefix("...")) else { continue };
-            text.push_str(rest.strip_prefix(' ').unwrap_or(rest));
-        } else {
-            text.push_str(line);
-        }
+    for (at, line) in document.iter().enumerate() {
+        let part = snippet.parts.iter().find(|part| (part.first..=part.last).contains(&(at + 1)));
+        text.push_str(part.and_then(|part| cut_line(line, part)).unwrap_or_default());
         text.push('\n');
     }
-    Some(text)
+    text
+}
+
+/// The program that a part gives. Lines end with `\n`.
+fn cut_part(document: &[&str], part: &SnippetPart) -> Option<String> {
+    let lines = document.get(part.first.checked_sub(1)?..part.last)?;
+    Some(lines.iter().filter_map(|line| cut_line(line, part)).map(|line| format!("{line}\n")).collect())
+}
+
+/// A line loses its first `indent` columns (fewer where it has fewer blanks). With prompts, only lines that begin with `>>>`
+/// or `...` are kept, without the prompt and the one blank after it.
+fn cut_line<'l>(line: &'l str, part: &SnippetPart) -> Option<&'l str> {
+    let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+    let line = line.get(part.indent.min(blanks)..)?;
+    if !part.prompt {
+        return Some(line);
+    }
+    let rest = line.strip_prefix(">>>").or_else(|| line.strip_prefix("..."))?;
+    Some(rest.strip_prefix(' ').unwrap_or(rest))
 }
 
 /// Finds the files that the program reads, and how they come to where it looks for them.
@@ -304,7 +416,11 @@ mod tests {
         tree.insert("resources/ivan.jpg", File { size: 50_000, content: Content::Opaque });
         let samples = Samples::new(&tree);
         let lines: Vec<&str> = document.lines().collect();
-        blocks(path, document).iter().filter_map(|block| read(block, path, &lines, &tree, &samples)).collect()
+        let mut earlier = Earlier::default();
+        blocks(path, document)
+            .iter()
+            .filter_map(|block| read(block, path, &lines, &mut earlier, &tree, &samples))
+            .collect()
     }
 
     #[test]
@@ -313,8 +429,22 @@ mod tests {
             snippets("README.md", "1. x\n\n   ```python\n   from a import b\n\n   print(b('ivan.jpg'))\n   ```\n");
         let [found] = found.as_slice() else { panic!("one snippet, not {found:?}") };
         assert_eq!(found.text, "from a import b\n\nprint(b('ivan.jpg'))\n");
-        assert_eq!((found.snippet.first, found.snippet.last, found.snippet.indent), (4, 6, 3));
+        assert_eq!(found.snippet.parts, [SnippetPart { first: 4, last: 6, indent: 3, prompt: false }]);
         assert_eq!(found.setup, ["cp resources/ivan.jpg ivan.jpg"]);
+    }
+
+    #[test]
+    fn what_a_block_uses_is_defined_by_the_blocks_before_it() {
+        let document = "```python\nfrom a import B\nb = B()\n```\nThen\n```python\nb.noise()\n```\nor\n```python\n\
+                        print(b.run(image_path, text))\n```\n";
+        let found = snippets("README.md", document);
+        let last = found.last().map(|found| found.snippet.clone()).expect("a program");
+        assert_eq!(last.place(), "lines 2 to 3 and 11 to 11 of README.md");
+        let given = ["image_path = \"resources/ivan.jpg\"", "text = \"A small cat sleeps on the table.\""];
+        assert_eq!(last.given, given);
+        let lines: Vec<&str> = document.lines().collect();
+        assert_eq!(in_place(&lines, &last).lines().nth(10), Some("print(b.run(image_path, text))"));
+        assert_eq!(snippets("README.md", "```python\nfrom a import B\n```\n```python\nB(model)\n```\n").len(), 0);
     }
 
     #[test]

@@ -261,7 +261,7 @@ impl<'t> Sink<'t> {
         let text = match self.tree.get(path).map(|file| &file.content) {
             Some(Content::Text(text)) => text,
             Some(Content::Opaque) => return unreadable(self, "it is not text"),
-            Some(Content::LfsPointer) => return unreadable(self, "it is a Git LFS pointer that was not resolved"),
+            Some(Content::LfsPointer(_)) => return unreadable(self, "it is a Git LFS pointer that was not resolved"),
             Some(Content::Link(target)) => {
                 return match join(parent_folder(path), target) {
                     Some(target) if self.tree.text(&target).is_some() => self.requirements_file(&target, scope),

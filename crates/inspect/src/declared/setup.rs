@@ -94,6 +94,7 @@ struct Survey<'a> {
     /// Names used anywhere, which tells of extension classes and version tools.
     names: BTreeSet<&'a str>,
     literals: Vec<String>,
+    cuda_extensions: Vec<String>,
     guarded: u32,
 }
 
@@ -123,6 +124,10 @@ impl<'a> Visitor<'a> for Survey<'a> {
         match expression {
             Expr::Call(call) if last_name(&call.func) == Some("setup") => {
                 self.setup_call = Some(call);
+            }
+            Expr::Call(call) if last_name(&call.func) == Some("CUDAExtension") => {
+                let name = call.arguments.find_argument_value("name", 0).and_then(Expr::as_string_literal_expr);
+                self.cuda_extensions.extend(name.map(|name| name.value.to_str().to_owned()));
             }
             Expr::Name(name) => {
                 self.names.insert(name.id.as_str());
@@ -263,6 +268,7 @@ impl Survey<'_> {
                 project.native.insert(Native::C);
             }
         }
+        project.cuda_extensions.extend(self.cuda_extensions.iter().cloned());
         if self.imports.contains("skbuild") {
             project.native.insert(Native::Cmake);
         }

@@ -136,6 +136,7 @@ fn attempt(stored: &Stored, receipt: &Receipt, means: &Means<'_>, row: &mut Row)
         timeout,
         platform,
         volumes: receipt.volumes.clone(),
+        mounts: Vec::new(),
         server: (receipt.kind == Some(Kind::WebUi)).then(|| receipt.questions.clone()),
         cache: None,
     };
