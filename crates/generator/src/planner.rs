@@ -514,10 +514,15 @@ fn distribution_of(module: &str, facts: &Facts, knowledge: &KnowledgeBase) -> Op
 
 /// Compilers for what is compiled during installation. The NGC image has them.
 fn native_builds(plan: &mut Plan) {
+    let Some(project) = &plan.project else { return };
     if plan.on_ngc() {
+        // https://docs.pytorch.org/docs/stable/cpp_extension.html: compiling needs no GPU, only the toolkit.
+        if project.native.contains(&Native::Cuda) {
+            let reason = Reason::said("a build sees no GPU, and many setups then leave their CUDA extension out");
+            edit::apply(plan, &Edit::Env("FORCE_CUDA=1".to_owned()), &reason, None);
+        }
         return;
     }
-    let Some(project) = &plan.project else { return };
     if project.native.is_empty() {
         return;
     }

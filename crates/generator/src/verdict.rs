@@ -577,6 +577,10 @@ static ERROR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
+static RAISED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    // "ValueError: bad", "torch.cuda.OutOfMemoryError: …", "KeyboardInterrupt", "model.NoWeights"
+    Regex::new(r"^(\w+\.)*[A-Z]\w*(:|$)").ok()
+});
 static REMARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     // "/x/y.py:12: UserWarning: …", "  warnings.warn(", "WARNING:root:…", "2024-05-01 12:00:00.123: I tensorflow/…",
     // "I0000 00:00:1700000000.1 …", " 45%|████ | 45/100", "Downloading: 12%", "INFO: Created TensorFlow Lite XNNPACK delegate"
@@ -617,9 +621,12 @@ impl Output {
                 if text.starts_with(' ') || text.starts_with('\t') {
                     continue;
                 }
-                in_traceback = false;
-                // What Ctrl-C leaves behind is how a server is stopped.
-                output.traceback = (text != "KeyboardInterrupt").then(|| shorten(text));
+                // Others may be of the other output, with which this one shares the log.
+                if hits(&RAISED, text) {
+                    in_traceback = false;
+                    // What Ctrl-C leaves behind is how a server is stopped.
+                    output.traceback = (text != "KeyboardInterrupt").then(|| shorten(text));
+                }
             }
             if hits(&NO_TESTS, text) {
                 output.no_tests.get_or_insert_with(|| shorten(text));
@@ -766,6 +773,9 @@ mod tests {
         let verdict = check(&ended(log, torch(0)), Level::Built, None);
         assert_eq!(verdict.false_success.as_deref(), Some("an exception was swallowed: `ValueError: no weights`"));
         check(&ended(log, Evidence::default()), Level::Built, None);
+        let mixed = log.replace("    main()\n", "    main()\ndone\n");
+        let verdict = check(&ended(&mixed, Evidence::default()), Level::Built, None);
+        assert_eq!(verdict.false_success.as_deref(), Some("an exception was swallowed: `ValueError: no weights`"));
         let verdict = check(&ended(log, torch(1)), Level::Inferred, Some(Proof::Probe));
         assert!(verdict.reasons.iter().any(|reason| reason.contains("ValueError: no weights")));
     }

@@ -8,7 +8,7 @@ use super::classify::{self, Clues};
 use super::program::{Program, Setting, Started, join, started};
 use super::samples::{Samples, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
-use super::{curl, snippet, words};
+use super::{curl, prompts, snippet, words};
 use crate::documents::{self, Block, BlockForm};
 use crate::python::{self, Module, Sources};
 use crate::{Action, Evidence, Finding, Kind, Project, Question, Snippet, Tree};
@@ -571,6 +571,7 @@ impl<'t> Collector<'t> {
         if draft.redirects.iter().any(|redirect| redirect.starts_with('<')) {
             draft.interactive = false;
         }
+        self.answer(&mut draft);
         if session.secret.is_some() {
             draft.filled.lacks.push(Lack::Secret("key".to_owned()));
         }
@@ -600,6 +601,19 @@ impl<'t> Collector<'t> {
                 ) && pair.last().is_some_and(|word| word.text == "0")
             });
         self.drafts.push(draft);
+    }
+
+    /// Lets a file answer what a program asks on a terminal.
+    pub(crate) fn answer(&self, draft: &mut Draft) {
+        let entry = draft.program.entry.as_ref().filter(|_| draft.interactive);
+        let Some((path, entry)) = entry.and_then(|path| Some((path, self.entries.get(path)?))) else { return };
+        let source = self.tree.text(path).unwrap_or_default();
+        let Some(answers) = prompts::answers(&entry.module, source, &self.samples) else { return };
+        let lines: Vec<String> = answers.lines.iter().map(|line| quote(line)).collect();
+        draft.filled.setup.push(format!("printf '%s\\n' {} > stdin.txt", lines.join(" ")));
+        draft.filled.changes.push(format!("what it asks is answered from a file: {}", lines.join(" ")));
+        draft.filled.samples.extend(answers.samples);
+        draft.redirects.push("< stdin.txt".to_owned());
     }
 
     /// Fills arguments, finds out what the program does, and shortens trainings.

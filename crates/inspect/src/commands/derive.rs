@@ -261,6 +261,7 @@ fn add(collector: &mut Collector<'_>, mut program: Program, mentioned: bool, evi
             }
         }
     }
-    let draft = collector.draft(program, Origin::Derived { mentioned }, &[], "", "", evidence);
+    let mut draft = collector.draft(program, Origin::Derived { mentioned }, &[], "", "", evidence);
+    collector.answer(&mut draft);
     collector.drafts.push(draft);
 }

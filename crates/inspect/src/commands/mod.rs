@@ -12,6 +12,7 @@ mod curl;
 mod derive;
 mod names;
 mod program;
+mod prompts;
 mod rank;
 mod samples;
 mod shell;

@@ -530,7 +530,9 @@ fn notebook(words: &[&Word], setting: &Setting<'_>) -> Started {
 /// Runs a notebook from its own folder without a browser.
 pub(crate) fn notebook_program(path: &str) -> Program {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let start = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", "/tmp"];
+    // Whatever the kernel was called on its author's machine.
+    let kernel = "--ExecutePreprocessor.kernel_name=python3";
+    let start = ["jupyter", "nbconvert", "--to", "notebook", "--execute", kernel, "--output-dir", "/tmp"];
     Program {
         kind: Kind::Notebook,
         start: start.iter().map(|word| (*word).to_owned()).chain([super::shell::quote(name)]).collect(),
@@ -676,7 +678,7 @@ mod tests {
             &["a.ipynb"],
             "jupyter notebook a.ipynb",
             "",
-            "jupyter nbconvert --to notebook --execute --output-dir /tmp a.ipynb in `` entry a.ipynb",
+            "jupyter nbconvert --to notebook --execute --ExecutePreprocessor.kernel_name=python3 --output-dir /tmp a.ipynb in `` entry a.ipynb",
         );
     }
 }

@@ -1,0 +1,233 @@
+//! What counts as a proof and what does not, with a real engine: programs that end with exit code 0 without having done
+//! their work, servers, weights that are already there.
+//!
+//! Without an engine (or without the base image) each test prints why it is skipped; where `REPRO_ENGINE_REQUIRED` is set
+//! it fails instead.
+
+use std::{fs, path::Path, process::Command};
+
+use predicates::prelude::*;
+
+const BASE: &str = "python:3.11-slim-bookworm";
+
+/// A repository with these files, reproduced by the program; what is left behind is removed with it.
+struct Sandbox {
+    folder: tempfile::TempDir,
+    name: String,
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let label = format!("label=repro.repository={}", self.name);
+        let images = docker(&["images", "--quiet", "--filter", &label]).unwrap_or_default();
+        for image in images.lines() {
+            docker(&["rmi", "--force", image]);
+        }
+    }
+}
+
+fn docker(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("docker").args(arguments).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+impl Sandbox {
+    fn new(files: &[(&str, &str)]) -> Option<Self> {
+        if docker(&["image", "inspect", BASE]).is_none() {
+            assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine with {BASE} was promised");
+            eprintln!("skipped: no docker with {BASE}");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join("thing").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::create_dir_all(folder.path().join("project")).unwrap();
+        let unique = folder.path().file_name().unwrap().to_string_lossy().replace('.', "").to_lowercase();
+        Some(Self { folder, name: format!("proof/{unique}") })
+    }
+
+    /// Runs `repro` on it, with an end that is expected. Gives its receipt.
+    #[track_caller]
+    fn check(&self, arguments: &[&str], code: i32, words: &str) -> serde_json::Value {
+        let path = |name: &str| self.folder.path().join(name);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.current_dir(path("project")).args(["repro", &self.name, "--format", "json", "--max-attempts", "1"]);
+        command.arg("--source").arg(path("thing")).arg("--repositories").arg(path("results"));
+        let output = command.args(["--base", BASE, "--timeout", "120"]).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(predicate::str::contains(words).eval(&said), "{said}");
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+const README: &str = "# Thing\n\n## Usage\n\n```sh\npython demo.py\n```\n";
+
+/// A repository whose command ends with exit code 0, and why that is no success.
+#[track_caller]
+fn check_false_success(demo: &str, why: &str) {
+    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    let receipt = sandbox.check(&[], 1, why);
+    assert_eq!((&receipt["success"], &receipt["evidence"]["exit_code"]), (&false.into(), &0.into()), "{receipt}");
+}
+
+#[test]
+fn a_swallowed_exception_is_no_success() {
+    let demo = "import traceback\n\nif __name__ == '__main__':\n    try:\n        open('weights.bin')\n    except OSError:\n        \
+                traceback.print_exc()\n    print('done')\n";
+    check_false_success(demo, "an exception was swallowed: `FileNotFoundError");
+}
+
+#[test]
+fn a_help_text_is_no_success() {
+    let demo = "import argparse\n\nif __name__ == '__main__':\n    parser = argparse.ArgumentParser()\n    \
+                parser.add_argument('--image')\n    if not parser.parse_args().image:\n        parser.print_help()\n";
+    check_false_success(demo, "it printed its help text");
+}
+
+#[test]
+fn an_input_at_its_end_is_no_success() {
+    let demo = "if __name__ == '__main__':\n    try:\n        print(input('Enter a sentence: ').upper())\n    \
+                except EOFError as error:\n        print(error)\n";
+    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    sandbox.check(&["--command", "python demo.py"], 1, "it waited for input and there was none");
+}
+
+#[test]
+fn a_test_runner_without_tests_is_no_success() {
+    // Exit code 0 until Python 3.12.
+    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", "print(1)\n")]) else { return };
+    sandbox.check(&["--command", "python -m unittest discover"], 1, "a test runner found no tests");
+}
+
+#[test]
+fn an_image_without_a_picture_is_no_success() {
+    let demo = "import struct, zlib\n\n\ndef chunk(kind, data):\n    body = kind + data\n    \
+                return struct.pack('>I', len(data)) + body + struct.pack('>I', zlib.crc32(body))\n\n\nif __name__ == '__main__':\n    \
+                rows = b''.join(b'\\0' + b'\\x07' * 32 for _ in range(32))\n    head = struct.pack('>IIBBBBB', 32, 32, 8, 0, 0, 0, 0)\n    \
+                parts = chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b'')\n    \
+                open('mask.png', 'wb').write(b'\\x89PNG\\r\\n\\x1a\\n' + parts)\n";
+    check_false_success(demo, "mask.png is no result: png image 32x32: all pixels are the same");
+}
+
+const SETUP: &str = "from setuptools import setup\n\n\ndef extensions():\n    try:\n        from torch.utils.cpp_extension import \
+                     CUDAExtension\n    except ImportError:\n        return []\n    return [CUDAExtension('thing._C', ['thing/ops.cu'])]\n\n\n\
+                     setup(name='thing', version='1', packages=['thing'], ext_modules=extensions())\n";
+
+#[test]
+fn an_extension_that_a_setup_left_out_is_no_success_where_a_gpu_is_needed() {
+    let demo = "import thing\n\nif __name__ == '__main__':\n    print('score', thing.run())\n";
+    let files = [
+        ("README.md", README),
+        ("demo.py", demo),
+        ("setup.py", SETUP),
+        ("thing/__init__.py", "def run():\n    return 0.5\n"),
+        ("thing/ops.cu", "__global__ void f() {}\n"),
+    ];
+    let Some(sandbox) = Sandbox::new(&files) else { return };
+    let receipt = sandbox.check(&[], 0, "");
+    let caveats = receipt["caveats"].to_string();
+    assert!(caveats.contains("built without the CUDA extension _C"), "{caveats}");
+    // The program is not even started where the extension that it needs cannot be there.
+    let needs = format!("import pycuda.driver\n{demo}");
+    let files = files.map(|(path, text)| (path, if path == "demo.py" { needs.as_str() } else { text }));
+    let Some(sandbox) = Sandbox::new(&files) else { return };
+    let overrides = sandbox.path("results").join(&sandbox.name);
+    fs::create_dir_all(&overrides).unwrap();
+    fs::write(overrides.join("repro.toml"), "without = [\"pycuda\"]\n").unwrap();
+    sandbox.check(&[], 1, "the setup silently left out the CUDA extension _C");
+}
+
+const SERVER: &str = "import http.server
+import sys
+
+PAGE = b'<form action=\"/upper\" method=\"post\"><input type=\"text\" name=\"words\"><input type=\"submit\"></form>'
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header('Content-Type', 'text/html')
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer(200, PAGE)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        self.answer(*work(body))
+
+
+def work(body):
+    return 200, body.upper()
+
+
+if __name__ == '__main__':
+    http.server.HTTPServer(('127.0.0.1', 8000), Handler).serve_forever()
+";
+
+const SERVER_README: &str = "# Thing\n\n## Web demo\n\n```sh\npython app.py\n```\n";
+
+#[test]
+fn a_server_is_asked_what_its_page_asks_and_stopped() {
+    let Some(sandbox) = Sandbox::new(&[("README.md", SERVER_README), ("app.py", SERVER)]) else { return };
+    let receipt = sandbox.check(&["--offline"], 0, "");
+    let server = &receipt["evidence"]["server"];
+    assert_eq!((&receipt["kind"], &server["port"]), (&"web_ui".into(), &8000.into()), "{receipt}");
+    assert_eq!(server["asked"][0]["what"], "POST /upper, the form of its page");
+    assert!(server["asked"][0]["said"].to_string().contains("WORDS=A+SMALL+CAT"), "{server}");
+    assert!(receipt["run_commands"].to_string().contains("-p 8000:8000"), "{receipt}");
+    let readme = fs::read_to_string(sandbox.path("results").join(&sandbox.name).join("README.md")).unwrap();
+    assert!(readme.contains("port 8000 answered POST /upper"), "{readme}");
+
+    // As documents ask it.
+    let asks = format!("{SERVER_README}\n```sh\ncurl -d '{{\"words\": \"hi\"}}' http://localhost:8000/v1\n```\n");
+    let Some(sandbox) = Sandbox::new(&[("README.md", &asks), ("app.py", SERVER)]) else { return };
+    let receipt = sandbox.check(&["--offline"], 0, "");
+    assert_eq!(receipt["evidence"]["server"]["asked"][0]["what"], "POST /v1, as a document does");
+}
+
+#[test]
+fn a_server_that_answers_and_has_no_model_is_no_success() {
+    let broken = SERVER.replace("return 200, body.upper()", "return 500, b'no model'");
+    let Some(sandbox) = Sandbox::new(&[("README.md", SERVER_README), ("app.py", &broken)]) else { return };
+    sandbox.check(&[], 1, "the server answers, but no model was called");
+    let fallen = SERVER.replace("import sys\n", "import sys\nsys.exit('no weights')\n");
+    let Some(sandbox) = Sandbox::new(&[("README.md", SERVER_README), ("app.py", &fallen)]) else { return };
+    sandbox.check(&[], 1, "it ended with exit code 1 before it answered as a server");
+}
+
+#[test]
+fn weights_that_are_already_there_are_mounted_where_the_command_looks() {
+    let demo = "import argparse, os, pathlib\n\nif __name__ == '__main__':\n    parser = argparse.ArgumentParser()\n    \
+                parser.add_argument('--weights')\n    path = pathlib.Path(parser.parse_args().weights)\n    \
+                print('read', path.read_text(), os.environ.get('HF_HUB_OFFLINE'))\n    \
+                print('hub', (pathlib.Path(os.environ['HF_HOME']) / 'hub/models--a--b/refs/main').read_text())\n    \
+                try:\n        path.write_text('x')\n        print('written')\n    except OSError:\n        print('kept')\n";
+    let readme = README.replace("python demo.py", "python demo.py --weights ckpt/a.pth");
+    let Some(sandbox) = Sandbox::new(&[("README.md", &readme), ("demo.py", demo)]) else { return };
+    let write = |path: &str, text: &str| {
+        let path = sandbox.path("weights").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("hub/models--a--b/refs/main", "abc");
+    write("a.pth", "numbers");
+    let weights = sandbox.path("weights");
+    let receipt = sandbox.check(&["--offline", "--weights", weights.to_str().unwrap()], 0, "");
+    let log = fs::read_to_string(Path::new(receipt["logs"]["run"].as_str().unwrap())).unwrap();
+    for words in ["read numbers 1", "hub abc", "kept"] {
+        assert!(log.contains(words), "{log}");
+    }
+    assert!(receipt["run_commands"].to_string().contains("$WEIGHTS/a.pth:/workspace/"), "{receipt}");
+    assert!(!receipt.to_string().replace(&receipt["logs"].to_string(), "").contains(weights.to_str().unwrap()));
+    sandbox.check(&["--weights", sandbox.path("nothing").to_str().unwrap()], 2, "`--weights`");
+}
