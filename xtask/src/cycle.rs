@@ -54,20 +54,23 @@ pub struct Read {
     pub facts: Facts,
     /// The modules that the repository itself holds.
     pub own_modules: repair::OwnModules,
+    /// The release on the index that had what the checkout lacks.
+    pub completed_by: Option<String>,
 }
 
-/// Obtains and reads a repository. An engine is needed only for sdists that are not in the cache.
+/// Obtains and reads a repository. An engine is needed only for sdists that are not in the cache, and to complete a checkout
+/// that lacks files.
 pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bool) -> anyhow::Result<Read> {
     let request = source::SourceRequest::parse(&from.repository, from.source.as_deref())
         .map_err(|e| input(format!("{}\nhint: {}", e.message, e.hint)))?;
     let cache = project.cache();
-    let engine = engine.filter(|_| matches!(request.location, source::Location::Sdist { .. }));
-    let image = engine.map(|engine| bases::any_python(engine, project)).transpose()?.unwrap_or_default();
-    let python = engine.map(|engine| source::in_container(engine, &image));
+    let sdist_engine = engine.filter(|_| matches!(request.location, source::Location::Sdist { .. }));
+    let image = sdist_engine.map(|engine| bases::any_python(engine, project)).transpose()?.unwrap_or_default();
+    let python = sdist_engine.map(|engine| source::in_container(engine, &image));
     let means = source::Means { cache: &cache, offline, python: python.as_ref().map(|run| run as &source::Python<'_>) };
     // The notes are read while the files are: the planner wants both.
     std::thread::spawn(|| repro_knowledge::base().tables());
-    let obtained = source::obtain(&request, &means).map_err(Failure::from)?;
+    let mut obtained = source::obtain(&request, &means).map_err(Failure::from)?;
     let tree = &obtained.tree;
     if !tree.iter().any(|(path, _)| [".py", ".ipynb", ".pyx"].iter().any(|e| path.ends_with(e))) {
         return Err(input(format!(
@@ -76,7 +79,28 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
         )));
     }
     let own_modules = repair::own_modules(tree.iter().map(|(path, _)| path));
-    Ok(Read { source: obtained.source, facts: obtained.facts, own_modules })
+    let completed_by = match engine {
+        Some(engine) => complete(&mut obtained.source, &obtained.facts, engine, project, &cache)?,
+        None => None,
+    };
+    Ok(Read { source: obtained.source, facts: obtained.facts, own_modules, completed_by })
+}
+
+/// Takes files that a checkout lacks from the project's release on the index; gives that release.
+fn complete(
+    source: &mut source::Source,
+    facts: &Facts,
+    engine: &Engine,
+    project: &Project,
+    cache: &Path,
+) -> anyhow::Result<Option<String>> {
+    let absent = source::absent(source).map_err(Failure::from)?;
+    let Some(own) = facts.projects.first().filter(|_| !absent.is_empty()) else { return Ok(None) };
+    let Some(name) = &own.name else { return Ok(None) };
+    let image = bases::any_python(engine, project)?;
+    let python = source::in_container(engine, &image);
+    let means = source::Means { cache, offline: false, python: Some(&python) };
+    Ok(source::fill_in(source, absent, name, own.version.as_deref(), &means))
 }
 
 /// What `repro.toml` and the command line say, together.
@@ -200,6 +224,11 @@ pub fn reproduce(
     let stand_in = plan.source.kind == SourceKind::Dir;
     if stand_in {
         let made = source::stand_in_clone(&read.source, &work.join("source.git")).map_err(Failure::from)?;
+        if let Some(release) = &read.completed_by {
+            let files: Vec<&str> = read.source.found.iter().map(|(absent, _)| absent.path.as_str()).collect();
+            let warning = format!("the checkout lacks {}: taken from {release}, with git's own hash", files.join(", "));
+            plan.warnings.push(warning);
+        }
         if !made.clean {
             plan.warnings
                 .push("the checkout is not at a commit of upstream: nobody else can fetch what was built".to_owned());

@@ -252,13 +252,52 @@ pub(crate) struct StandIn {
     pub(crate) clean: bool,
 }
 
+/// A file of a commit whose content the repository does not have: partial clones and copies without large files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Absent {
+    /// Relative to the root.
+    pub(crate) path: String,
+    /// Git's id of its content.
+    pub(crate) id: String,
+    mode: String,
+}
+
+/// The files of a commit that a checkout's repository lists and does not have.
+pub(crate) fn absent(folder: &Path, hash: &str) -> Result<Vec<Absent>, GitError> {
+    let ask = |arguments: &[&str]| {
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        run(&base(&[OsStr::new("-C"), folder.as_os_str()], &arguments).on_local_files())
+    };
+    let listing = ask(&["rev-list", "--objects", "--missing=print", "--no-walk", hash])?;
+    let missing: Vec<&str> = listing.lines().filter_map(|line| line.strip_prefix('?')).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let files = ask(&["ls-tree", "-r", "-z", "--full-tree", hash])?;
+    Ok(files
+        .split('\0')
+        .filter_map(|line| {
+            let (about, path) = line.split_once('\t')?;
+            let [mode, "blob", id] = about.split(' ').collect::<Vec<_>>()[..] else { return None };
+            let absent = || Absent { path: path.to_owned(), id: id.to_owned(), mode: mode.to_owned() };
+            missing.contains(&id).then(absent)
+        })
+        .collect())
+}
+
+/// Git's id of a file's content.
+pub(crate) fn content_id(file: &Path) -> Result<String, GitError> {
+    let said = local(None, ["hash-object", "--no-filters", "--"].map(OsStr::new), Some(file))?;
+    Ok(said.trim().to_owned())
+}
+
 /// Where the files of a stand-in come from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StandInFrom<'a> {
     /// This commit of a bare repository.
     Commit { git_dir: &'a Path, hash: &'a str },
-    /// A checkout with this commit and whatever was changed in it.
-    Checkout { folder: &'a Path, hash: &'a str },
+    /// A checkout with this commit and whatever was changed in it; `found` are files that it lacks, from elsewhere.
+    Checkout { folder: &'a Path, hash: &'a str, found: &'a [(Absent, PathBuf)] },
     /// A folder without version control: all its files.
     Folder(&'a Path),
 }
@@ -273,12 +312,12 @@ pub(crate) fn stand_in(from: StandInFrom<'_>, destination: &Path) -> Result<Stan
     let snapshot = scratch.path().join("snapshot.git");
     let (hash, clean, git_dir) = match from {
         StandInFrom::Commit { git_dir, hash } => (hash.to_owned(), true, git_dir),
-        StandInFrom::Checkout { folder, hash } => {
-            let (commit, clean) = take_snapshot(folder, Some(hash), &snapshot)?;
+        StandInFrom::Checkout { folder, hash, found } => {
+            let (commit, clean) = take_snapshot(folder, Some(hash), found, &snapshot)?;
             (commit, clean, snapshot.as_path())
         }
         StandInFrom::Folder(folder) => {
-            let (commit, clean) = take_snapshot(folder, None, &snapshot)?;
+            let (commit, clean) = take_snapshot(folder, None, &[], &snapshot)?;
             (commit, clean, snapshot.as_path())
         }
     };
@@ -328,7 +367,12 @@ pub(crate) fn stand_in(from: StandInFrom<'_>, destination: &Path) -> Result<Stan
 
 /// Makes a commit of a folder's files as they are, in a repository of its own beside the folder's objects; the folder's
 /// own `.git` is not written to. Gives `hash` itself, and true, where nothing differs from it.
-fn take_snapshot(folder: &Path, hash: Option<&str>, git_dir: &Path) -> Result<(String, bool), GitError> {
+fn take_snapshot(
+    folder: &Path,
+    hash: Option<&str>,
+    found: &[(Absent, PathBuf)],
+    git_dir: &Path,
+) -> Result<(String, bool), GitError> {
     init_bare(git_dir)?;
     let mut ignored_too = true;
     if hash.is_some() {
@@ -378,6 +422,12 @@ fn take_snapshot(folder: &Path, hash: Option<&str>, git_dir: &Path) -> Result<(S
         fs::remove_file(git_dir.join("index")).map_err(|_| error)?;
         run(&["read-tree", hash])?;
         run(&add)?;
+    }
+    for (absent, file) in found {
+        let Some(file) = file.to_str() else { continue };
+        run(&["hash-object", "-w", "--no-filters", "--", file])?;
+        let entry = format!("{},{},{}", absent.mode, absent.id, absent.path);
+        run(&["update-index", "--add", "--cacheinfo", &entry])?;
     }
     let tree = run(&["write-tree"])?.trim().to_owned();
     let mut date = "946684800 +0000".to_owned();
@@ -722,6 +772,38 @@ mod tests {
         init_bare(&cache).unwrap();
         fetch_commit(&cache, &url, &made.commit).unwrap();
         assert!(!cache.join("objects/pack/tmp_pack_x").exists());
+    }
+
+    #[test]
+    fn a_file_that_a_checkout_lists_and_lacks_makes_it_whole_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (checkout, found) = (folder.path().join("checkout"), folder.path().join("found.bin"));
+        fs::create_dir_all(&checkout).unwrap();
+        let git = |arguments: &[&str]| {
+            let mut git = std::process::Command::new("git");
+            git.arg("-C").arg(&checkout).args(["-c", "user.name=a", "-c", "user.email=a@example.org"]).args(arguments);
+            let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        git(&["init", "--quiet"]);
+        fs::write(checkout.join("model.bin"), "weights").unwrap();
+        fs::write(checkout.join("a.py"), "x = 1\n").unwrap();
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message", "x"]);
+        let hash = git(&["rev-parse", "HEAD"]);
+        assert_eq!(absent(&checkout, &hash).unwrap(), []);
+        let id = git(&["rev-parse", "HEAD:model.bin"]);
+        fs::remove_file(checkout.join(".git/objects").join(&id[..2]).join(&id[2..])).unwrap();
+        fs::remove_file(checkout.join("model.bin")).unwrap();
+        let lacks = absent(&checkout, &hash).unwrap();
+        assert_eq!(lacks.iter().map(|one| (one.path.as_str(), &one.id)).collect::<Vec<_>>(), [("model.bin", &id)]);
+        fs::write(&found, "weights").unwrap();
+        assert_eq!(content_id(&found).unwrap(), id);
+        let found: Vec<_> = lacks.into_iter().map(|one| (one, found.clone())).collect();
+        let from = StandInFrom::Checkout { folder: &checkout, hash: &hash, found: &found };
+        let made = stand_in(from, &folder.path().join("source.git")).unwrap();
+        assert_eq!(made, StandIn { commit: hash, clean: true });
     }
 
     #[test]

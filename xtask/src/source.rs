@@ -64,6 +64,9 @@ pub(crate) struct Source {
     pub(crate) root: PathBuf,
     /// Bare repository that holds the commit, where it is not the folder's own.
     pub(crate) git_dir: Option<PathBuf>,
+    /// Files of the commit that a checkout lacks, from a release: see [`fill_in`].
+    #[serde(skip)]
+    pub(crate) found: Vec<(git::Absent, PathBuf)>,
     pub(crate) submodules: Vec<Submodule>,
     /// Are files tracked by Git LFS?
     pub(crate) lfs: bool,
@@ -197,7 +200,7 @@ pub(crate) fn obtain(request: &SourceRequest, means: &Means<'_>) -> Result<Obtai
 pub(crate) fn stand_in_clone(source: &Source, destination: &Path) -> Result<git::StandIn, SourceError> {
     let from = match (&source.git_dir, &source.commit) {
         (Some(git_dir), Some(hash)) => git::StandInFrom::Commit { git_dir, hash },
-        (None, Some(hash)) => git::StandInFrom::Checkout { folder: &source.root, hash },
+        (None, Some(hash)) => git::StandInFrom::Checkout { folder: &source.root, hash, found: &source.found },
         (_, None) => git::StandInFrom::Folder(&source.root),
     };
     git::stand_in(from, destination).map_err(|error| match error {
@@ -205,6 +208,36 @@ pub(crate) fn stand_in_clone(source: &Source, destination: &Path) -> Result<git:
         GitError::Failed { .. } if is_full(destination) => SourceError::DiskFull,
         error => from_git(error, &source.location),
     })
+}
+
+/// The files that the repository of a checkout lists and does not have: partial clones, copies without large files.
+pub(crate) fn absent(source: &Source) -> Result<Vec<git::Absent>, SourceError> {
+    let (SourceKind::Dir, None, Some(hash)) = (source.kind, &source.git_dir, &source.commit) else {
+        return Ok(Vec::new());
+    };
+    git::absent(&source.root, hash).map_err(|error| from_git(error, &source.location))
+}
+
+/// Takes absent files from an sdist of the project, as far as it has the same: path and content are compared with what git
+/// says of them. Gives the release.
+pub(crate) fn fill_in(
+    source: &mut Source,
+    absent: Vec<git::Absent>,
+    name: &str,
+    version: Option<&str>,
+    means: &Means<'_>,
+) -> Option<String> {
+    // Where no sdist can be had the checkout stays as it is.
+    let Ok((sdist, tree)) = pypi::obtain(name, version, means).or_else(|_| pypi::obtain(name, None, means)) else {
+        return None;
+    };
+    let same = |absent: git::Absent| {
+        let file = tree.join(&absent.path);
+        let is_file = fs::symlink_metadata(&file).is_ok_and(|data| data.is_file());
+        (is_file && git::content_id(&file).is_ok_and(|id| id == absent.id)).then_some((absent, file))
+    };
+    source.found = absent.into_iter().filter_map(same).collect();
+    (!source.found.is_empty()).then(|| format!("{} {}", sdist.name, sdist.version))
 }
 
 /// Does the file system around `path` take no more?
@@ -237,6 +270,7 @@ fn obtain_git(
     let root = work_tree(&git_dir, &hash, means, url)?;
     let read = read(&root)?;
     let source = Source {
+        found: Vec::new(),
         kind: SourceKind::Git,
         location: url.to_owned(),
         user: request.user.clone(),
@@ -498,6 +532,7 @@ fn obtain_folder(
     }
     let (commit, committed) = head.unzip();
     let source = Source {
+        found: Vec::new(),
         kind: SourceKind::Dir,
         location: git_dir.as_ref().unwrap_or(&root).display().to_string(),
         user: request.user.clone(),
@@ -527,6 +562,7 @@ fn obtain_sdist(
     let read = read(&root)?;
     let location = format!("pypi:{}=={}", sdist.name, sdist.version);
     let source = Source {
+        found: Vec::new(),
         kind: SourceKind::Pypi,
         location: location.clone(),
         user: request.user.clone(),
