@@ -101,6 +101,16 @@ fn an_input_at_its_end_is_no_success() {
 }
 
 #[test]
+fn a_program_that_asks_on_a_terminal_is_answered() {
+    let demo = "if __name__ == '__main__':\n    while True:\n        text = input('Enter a sentence: ')\n        \
+                if text == 'quit':\n            break\n        print(text.upper())\n";
+    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    let receipt = sandbox.check(&["--offline"], 0, "");
+    let log = fs::read_to_string(receipt["logs"]["run"].as_str().unwrap()).unwrap();
+    assert!(log.contains("A SMALL CAT SLEEPS ON THE TABLE."), "{log}");
+}
+
+#[test]
 fn a_test_runner_without_tests_is_no_success() {
     // Exit code 0 until Python 3.12.
     let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", "print(1)\n")]) else { return };

@@ -179,6 +179,11 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
         }
         main
     };
+    match overrides.server {
+        Some(true) => main.kind = Kind::WebUi,
+        Some(false) if main.kind == Kind::WebUi => main.kind = Kind::Script,
+        _ => {}
+    }
     main.expect.clone_from(&overrides.expect);
     // A name, and nothing that leaves the folder.
     let names =

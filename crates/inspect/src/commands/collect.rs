@@ -312,6 +312,11 @@ impl<'t> Collector<'t> {
                     }
                     continue;
                 }
+                // Weights that are given to those only who were let in.
+                "huggingface-cli" | "hf" if simple.words.iter().any(|word| word.text == "login") => {
+                    session.secret = Some(place.headings.to_vec());
+                    continue;
+                }
                 "for" if text(2) == "in" => {
                     session.variables.insert(text(1).to_owned(), text(3).trim_end_matches(';').to_owned());
                     continue;
