@@ -298,6 +298,7 @@ impl<'t> Collector<'t> {
             {
                 expand(word, &session.variables);
             }
+            simple.words = simple.words.iter().zip(&original.words).flat_map(|(word, was)| split(word, was)).collect();
             simple.words.retain(|word| word.text != "$@" && word.text != "$*");
             let text = |at: usize| simple.words.get(at).map_or("", |word| word.text.as_str());
             match text(0) {
@@ -999,6 +1000,17 @@ fn expand(word: &mut Word, variables: &BTreeMap<String, String>) {
     if text != word.text && !rest.contains('\0') {
         *word = Word::new(&text);
     }
+}
+
+/// The words of a variable that stood by itself and without quotes.
+fn split(word: &Word, was: &Word) -> Vec<Word> {
+    let bare = was.raw.starts_with('$') && !was.raw.contains(['(', '"', '\'']) && word.text != was.text;
+    if !bare || !word.text.contains(' ') {
+        return vec![word.clone()];
+    }
+    let line = documents::Line { number: 1, text: format!("x {}", word.text) };
+    let words = shell::commands(&[line]).into_iter().next().map(|simple| simple.words).unwrap_or_default();
+    words.into_iter().skip(1).collect()
 }
 
 /// What a download leaves and how it is fetched, with `{}` for the place.

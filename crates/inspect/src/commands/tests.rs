@@ -228,6 +228,21 @@ fn a_script_among_weights_saves_them_beside_itself() {
 }
 
 #[test]
+fn a_variable_without_quotes_is_several_words() {
+    check(
+        &[
+            (
+                "README.md",
+                "## Sampling\n```\nFLAGS=\"--size 64 --steps 10\"\npython sample.py $FLAGS --name \"$FLAGS\"\n```\n",
+            ),
+            ("sample.py", MAIN),
+        ],
+        &[],
+        &["python sample.py --size 64 --steps 10 --name '--size 64 --steps 10'"],
+    );
+}
+
+#[test]
 fn arguments_of_a_shell_script_reach_its_program() {
     check(
         &[
