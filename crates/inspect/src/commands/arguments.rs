@@ -194,7 +194,12 @@ pub(crate) fn demanded(module: &Module, source: &str, name: &str) -> Option<Vec<
 
 /// The options that a program demands and its command does not give, as placeholders to be filled.
 pub(crate) fn left_out(module: &Module, source: &str, given: &[Word]) -> Vec<Word> {
-    if source.contains("add_subparsers") || module.arguments.iter().any(|argument| argument.library != "argparse") {
+    let several =
+        module.arguments.windows(2).any(|pair| pair.first().map(|a| &a.scope) != pair.last().map(|a| &a.scope));
+    if several
+        || source.contains("add_subparsers")
+        || module.arguments.iter().any(|argument| argument.library != "argparse")
+    {
         return vec![];
     }
     let has = |name: &String| given.iter().any(|word| word.text.split('=').next() == Some(name.as_str()));
@@ -901,12 +906,26 @@ const EPOCHS: [&str; 14] = [
 ];
 
 /// Steps in an environment: fewer than one batch of them would train nothing.
-const TIMESTEPS: [&str; 4] = ["total_timesteps", "timesteps", "n_timesteps", "num_timesteps"];
+const TIMESTEPS: [&str; 8] = [
+    "total_timesteps",
+    "timesteps",
+    "n_timesteps",
+    "num_timesteps",
+    "num_env_steps",
+    "total_env_steps",
+    "num_frames",
+    "total_frames",
+];
 
 /// Shortens a training by the program's own flags; what changed is told.
 pub(crate) fn shorten(arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec<String> {
-    let lengths = [(STEPS.as_slice(), "10"), (EPOCHS.as_slice(), "1"), (TIMESTEPS.as_slice(), "2048")];
-    shorten_by(&lengths, arguments, module)
+    // Beside steps in an environment, other steps are those between two updates.
+    let mut changes = shorten_timesteps(arguments, module);
+    if changes.is_empty() {
+        let lengths = [(STEPS.as_slice(), "10"), (EPOCHS.as_slice(), "1"), (TIMESTEPS.as_slice(), "2048")];
+        changes = shorten_by(&lengths, arguments, module);
+    }
+    changes
 }
 
 /// Shortens a run that takes more than some thousand steps in an environment, whatever it is for.
@@ -1108,6 +1127,11 @@ mod tests {
         let module = crate::python::parse(source);
         let mut words = vec![];
         shorten_timesteps(&mut words, Some(&module));
+        assert_eq!(words, ["--num_timesteps", "2048"].map(Word::new));
+        let rollouts = source.replace("1e6", "1e7") + "p.add_argument('--num-steps', type=int, default=5)\n";
+        let module = crate::python::parse(&rollouts);
+        let mut words = vec![];
+        shorten(&mut words, Some(&module));
         assert_eq!(words, ["--num_timesteps", "2048"].map(Word::new));
         let module = crate::python::parse(&source.replace("1e6", "1000"));
         assert_eq!(shorten_timesteps(&mut vec![], Some(&module)), Vec::<String>::new());

@@ -93,7 +93,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             // A denoiser takes a thousand steps at most.
             let most = match bare.replace('-', "_").as_str() {
                 "epochs" | "num_epochs" => 0.0,
-                "timesteps" | "num_timesteps" | "total_timesteps" => 5000.0,
+                "timesteps" | "num_timesteps" | "total_timesteps" | "num_env_steps" => 5000.0,
                 _ => f64::INFINITY,
             };
             if value > most {

@@ -148,7 +148,7 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         step(-0.2, "it wants a camera, a screen or a stream");
     }
     if draft.interactive {
-        step(-0.06, "it asks questions on a terminal");
+        step(-0.15, "it asks questions on a terminal");
     }
     if !draft.runs {
         step(-0.2, "its file does nothing when it is run");
