@@ -239,7 +239,7 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
             let chooses = argument.names.iter().any(|name| {
                 let name = name.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
                 DEVICE_ARGUMENTS.contains(&name.as_str())
-            });
+            }) && !chooses_sound(argument);
             if chooses && (own || own_folder.as_deref() == Some(split(&file.path).0)) {
                 signals.own_choice |= own && offers_cpu(argument);
                 signals.choices.push(program.evidence(file, argument.line));
@@ -248,6 +248,12 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
             }
         }
         imports(program, index, &mut signals);
+        if imported("tensorflow") && (file.module.mentions("gpu_options") || file.module.mentions("GPUOptions")) {
+            let line = program.sources.tree.text(&file.path).and_then(|text| {
+                text.lines().position(|line| line.contains("gpu_options") || line.contains("GPUOptions"))
+            });
+            signals.mentions.extend(line.map(|line| program.evidence(file, line + 1)));
+        }
         for call in &file.module.calls {
             let library = call.name.split('.').next().unwrap_or_default();
             let steers = (library == "tensorflow" && matches!(call.method(), "device" | "set_visible_devices"))
@@ -267,6 +273,14 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
                 signals.mentions.push(program.evidence(file, call.line));
             }
         }
+    }
+    if imported("tensorflow") {
+        let docker = |path: &&str| {
+            let name = path.to_ascii_lowercase();
+            name.starts_with("dockerfile") && name.contains("gpu")
+        };
+        let place = program.sources.tree.iter().map(|(path, _)| path).find(docker);
+        signals.mentions.extend(place.map(|path| Evidence::new(path, 1, "")));
     }
     signals.choices.extend(other_choices);
     signals
@@ -295,6 +309,12 @@ fn offers_cpu(argument: &crate::python::Argument) -> bool {
         || words.contains("cpu")
         || argument.choices.iter().any(|c| c == "cpu")
         || argument.default.as_deref() == Some("cpu")
+}
+
+/// `--device` of a microphone or a loudspeaker.
+fn chooses_sound(argument: &crate::python::Argument) -> bool {
+    let words = argument.help.as_deref().unwrap_or_default().to_ascii_lowercase();
+    ["audio", "sound", "microphone", "input device", "output device"].iter().any(|word| words.contains(word))
 }
 
 enum Sorted {
@@ -583,6 +603,14 @@ mod tests {
     }
 
     #[test]
+    fn a_microphone_is_no_gpu() {
+        check(
+            "//- /run.py\nimport argparse\np = argparse.ArgumentParser()\np.add_argument('--device', help='index of the audio input device')\n",
+            GpuNeed::None,
+        );
+    }
+
+    #[test]
     fn an_unconditional_demand_requires() {
         check("//- /run.py\nimport torch\nm = torch.load('x').cuda()\n", GpuNeed::Required);
         check("//- /run.py\nimport torch\nif __name__ == '__main__':\n    device = 'cuda'\n", GpuNeed::Required);
@@ -610,6 +638,14 @@ mod tests {
         check("//- /run.py\nimport tensorflow as tf\nprint(tf.ones(1))\n", GpuNeed::None);
         check("//- /run.py\nimport numpy\n", GpuNeed::None);
         check("//- /run.py\nimport tensorflow as tf\nwith tf.device('/GPU:0'):\n    f()\n", GpuNeed::Optional);
+        check(
+            "//- /run.py\nimport tensorflow as tf\nc = tf.ConfigProto()\nc.gpu_options.allow_growth = True\n",
+            GpuNeed::Optional,
+        );
+        check(
+            "//- /run.py\nimport tensorflow as tf\nprint(tf.ones(1))\n//- /Dockerfile.gpu\nFROM x\n",
+            GpuNeed::Optional,
+        );
     }
 
     #[test]

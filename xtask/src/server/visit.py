@@ -386,7 +386,9 @@ def fields_of(message):
         if tag & 7 == 0:
             number()
         elif tag & 7 == 2:
-            at += number()
+            # Reading the length moves `at`, too.
+            length = number()
+            at += length
         elif tag & 7 == 1:
             at += 8
         elif tag & 7 == 5:

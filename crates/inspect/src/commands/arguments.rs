@@ -144,6 +144,17 @@ pub(crate) fn fill(program: &Program, around: &Surroundings<'_>) -> Filled {
             }
         }
     }
+    // A folder of whoever wrote the program is not here.
+    let given = |argument: &Argument| {
+        program.arguments.iter().any(|word| argument.names.iter().any(|name| word.text.split('=').next() == Some(name)))
+    };
+    let absent = declared.iter().filter(|argument| !argument.positional && !given(argument)).find_map(|argument| {
+        let default = argument.default.as_deref()?;
+        let reads =
+            matches!(purpose(argument.names.last()?, Some(argument), default), Purpose::Dataset | Purpose::Input);
+        (reads && default.starts_with(['~', '/']) && is_placeholder(default)).then_some(default)
+    });
+    filled.lacks.extend(absent.map(|default| Lack::Input(default.to_owned())));
     filled.setup.dedup();
     filled.changes.dedup();
     filled
@@ -179,6 +190,38 @@ pub(crate) fn demanded(module: &Module, source: &str, name: &str) -> Option<Vec<
         }
     }
     Some(words)
+}
+
+/// The options that a program demands and its command does not give, as placeholders to be filled.
+pub(crate) fn left_out(module: &Module, source: &str, given: &[Word]) -> Vec<Word> {
+    let several =
+        module.arguments.windows(2).any(|pair| pair.first().map(|a| &a.scope) != pair.last().map(|a| &a.scope));
+    if several
+        || source.contains("add_subparsers")
+        || module.arguments.iter().any(|argument| argument.library != "argparse")
+    {
+        return vec![];
+    }
+    let has = |name: &String| given.iter().any(|word| word.text.split('=').next() == Some(name.as_str()));
+    let mut words = Vec::new();
+    for argument in module.arguments.iter().filter(|argument| {
+        let bare =
+            argument.positional && given.is_empty() && !argument.nargs.as_deref().is_some_and(|n| n == "?" || n == "*");
+        argument.required
+            && argument.default.is_none()
+            && (bare || !argument.positional)
+            && !argument.names.iter().any(has)
+    }) {
+        let Some(name) = argument.names.last() else { continue };
+        let value = format!("<{}>", name.trim_start_matches('-'));
+        let value = Word { raw: value.clone(), text: value, optional: false };
+        if argument.positional {
+            words.push(value);
+        } else {
+            words.splice(0..0, [Word::new(name), value]);
+        }
+    }
+    words
 }
 
 /// The arguments in a script's own usage text: `Usage: a.py <mode> <file>`.
@@ -244,6 +287,11 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
                     | "input"
                     | "output"
                     | "file"
+                    | "infile"
+                    | "outfile"
+                    | "filename"
+                    | "command"
+                    | "subcommand"
                     | "dir"
                     | "path"
                     | "video"
@@ -355,10 +403,13 @@ fn decide(
         filled.changes.push(format!("optional `{text}` left out"));
         return None;
     }
-    let media = media_of(text.trim_end_matches(['>', ']', '}'])).or(around.samples.usual());
+    let media = media_of(text.trim_end_matches(['>', ']', '}'])).or_else(|| heard(around)).or(around.samples.usual());
     let folder = |media: Option<Media>| {
+        let words = hints(around, flag, text);
         media
-            .and_then(|media| around.samples.folder(media, around.workdir))
+            .and_then(|media| {
+                around.samples.folder_called(media, &words).or_else(|| around.samples.folder(media, around.workdir))
+            })
             .map(|found| relative(found, around.workdir))
     };
     let file = |media: Option<Media>| {
@@ -424,13 +475,27 @@ fn decide(
                 filled.samples.push(name);
                 return Some(replaced(text, &new, "a sample of ours", filled));
             }
+            // The program may do without it, and can do nothing with a placeholder.
+            let spare = flag.is_some()
+                && argument.is_some_and(|argument| {
+                    let has_default = argument.default.is_some() || argument.default_expression.is_some();
+                    !argument.required && !argument.positional && (has_default || purpose == Purpose::Weights)
+                });
             filled.lacks.push(match purpose {
+                Purpose::Weights if spare => {
+                    let default = argument.and_then(|argument| argument.default.as_deref());
+                    Lack::Weights(default.unwrap_or(text).to_owned())
+                }
                 Purpose::Weights => Lack::Model(text.to_owned()),
                 Purpose::File(_) | Purpose::Folder(_) | Purpose::Dataset | Purpose::Input => {
                     Lack::Input(text.to_owned())
                 }
                 _ => Lack::Value(text.to_owned()),
             });
+            if spare {
+                filled.changes.push(format!("`{} {text}` left out", flag.unwrap_or_default()));
+                return None;
+            }
             Some(word.clone())
         }
     }
@@ -440,6 +505,18 @@ fn replaced(old: &str, new: &str, why: &str, filled: &mut Filled) -> Word {
     filled.replaced += 1;
     filled.changes.push(format!("`{old}` replaced by `{new}`, {why}"));
     Word { raw: quote(new), text: new.to_owned(), optional: false }
+}
+
+/// Audio, where that is what the program's libraries read and the repository has some.
+fn heard(around: &Surroundings<'_>) -> Option<Media> {
+    let imports = |names: &[&str]| {
+        around.module.is_some_and(|module| {
+            module.imports.iter().any(|import| import.module.split('.').next().is_some_and(|top| names.contains(&top)))
+        })
+    };
+    (imports(&["torchaudio", "librosa", "soundfile"]) && !imports(&["cv2", "PIL"]))
+        .then_some(Media::Audio)
+        .filter(|media| around.samples.file(*media, "", "").is_some())
 }
 
 /// Words around an argument, which say what it shows.
@@ -495,6 +572,9 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
         }
         return word.clone();
     }
+    if text.starts_with("/tmp/") && purpose == Purpose::Unknown {
+        return word.clone();
+    }
     // `--image_name x.jpg`, looked up by the program in a folder of its own.
     if let Some(found) = around.samples.named(name) {
         if !text.contains('/') && flag.is_some_and(|flag| tokens(flag).contains(&"name".to_owned())) {
@@ -510,8 +590,14 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
             word.clone()
         }
         Some(
-            media
-            @ (Media::Image | Media::Audio | Media::Video | Media::Pdf | Media::Mesh | Media::Table | Media::Text),
+            media @ (Media::Image
+            | Media::Audio
+            | Media::Video
+            | Media::Pdf
+            | Media::Mesh
+            | Media::Table
+            | Media::Text
+            | Media::Volume),
         ) => {
             let Some(found) = around.samples.file(media, text, around.workdir) else {
                 // A text or a table that is named is a particular one; a picture is a picture.
@@ -565,7 +651,7 @@ fn literal(word: &Word, flag: Option<&str>, purpose: Purpose, around: &Surroundi
 
 /// A default that works as it stands: no path, or one that is there.
 fn usable_default(default: &str, around: &Surroundings<'_>) -> bool {
-    if default.trim().is_empty() || is_placeholder(default) {
+    if default.trim().is_empty() || is_placeholder(default) || matches!(default, "True" | "False") {
         return false;
     }
     let is_path = default.contains('/') || media_of(default).is_some();
@@ -643,7 +729,12 @@ fn by_words(flag: &[String], own: &[String], text: &str) -> Purpose {
     let flag_has = |list: &[&str]| flag.iter().any(|word| list.contains(&word.as_str()));
     let folder = has(&["dir", "folder", "directory", "dirs", "imgs", "images", "frames", "root", "directories"])
         || text.ends_with('/');
-    let media = if has(&[
+    // `<clip.mp4>` is a video, whatever its flag is called.
+    let shown = media_of(text.trim_end_matches(['>', ']', '}']))
+        .filter(|media| !own.is_empty() && !matches!(media, Media::Weights | Media::Config | Media::Data));
+    let media = if shown.is_some() {
+        shown
+    } else if has(&[
         "image", "images", "img", "imgs", "picture", "photo", "photos", "jpg", "png", "jpeg", "face", "rgb", "pic",
     ]) {
         Some(Media::Image)
@@ -686,6 +777,7 @@ fn by_words(flag: &[String], own: &[String], text: &str) -> Purpose {
         "output",
         "outputs",
         "outdir",
+        "outfile",
         "save",
         "savedir",
         "saved",
@@ -723,6 +815,7 @@ fn by_words(flag: &[String], own: &[String], text: &str) -> Purpose {
         "snapshot",
         "ckpts",
         "state",
+        "classifier",
     ]) || media_of(text) == Some(Media::Weights)
         || flag_has(&["model", "models", "network"]) && !has(&["name", "type", "size"])
         || own.iter().any(|word| word == "model" || word == "models")
@@ -813,18 +906,53 @@ const EPOCHS: [&str; 14] = [
 ];
 
 /// Steps in an environment: fewer than one batch of them would train nothing.
-const TIMESTEPS: [&str; 4] = ["total_timesteps", "timesteps", "n_timesteps", "num_timesteps"];
+const TIMESTEPS: [&str; 8] = [
+    "total_timesteps",
+    "timesteps",
+    "n_timesteps",
+    "num_timesteps",
+    "num_env_steps",
+    "total_env_steps",
+    "num_frames",
+    "total_frames",
+];
 
 /// Shortens a training by the program's own flags; what changed is told.
 pub(crate) fn shorten(arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec<String> {
+    // Beside steps in an environment, other steps are those between two updates.
+    let mut changes = shorten_timesteps(arguments, module);
+    if changes.is_empty() {
+        let lengths = [(STEPS.as_slice(), "10"), (EPOCHS.as_slice(), "1"), (TIMESTEPS.as_slice(), "2048")];
+        changes = shorten_by(&lengths, arguments, module);
+    }
+    changes
+}
+
+/// Shortens a run that takes more than some thousand steps in an environment, whatever it is for.
+pub(crate) fn shorten_timesteps(arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec<String> {
+    let long = |default: &str| default.parse::<f64>().is_ok_and(|steps| steps > 5000.0);
+    let declared = module.into_iter().flat_map(|module| &module.arguments).any(|argument| {
+        let named = |name: &String| TIMESTEPS.contains(&name.trim_start_matches('-').replace('-', "_").as_str());
+        argument.names.iter().any(named) && argument.default.as_deref().is_some_and(long)
+    });
+    if declared { shorten_by(&[(TIMESTEPS.as_slice(), "2048")], arguments, module) } else { vec![] }
+}
+
+fn shorten_by(lengths: &[(&[&str], &str)], arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec<String> {
     let plain = |name: &str| name.trim_start_matches('-').replace('-', "_").to_ascii_lowercase();
-    for (names, value) in [(STEPS.as_slice(), "10"), (EPOCHS.as_slice(), "1"), (TIMESTEPS.as_slice(), "2048")] {
+    for (names, value) in lengths.iter().copied() {
         // As the command itself has it.
         for at in 0..arguments.len() {
             let Some(text) = arguments.get(at).map(|word| word.text.clone()) else { continue };
             let (name, joined) =
                 text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
-            if !names.contains(&plain(name).rsplit('.').next().unwrap_or_default()) {
+            let also_called = |argument: &Argument| {
+                argument.names.iter().any(|known| known == name)
+                    && argument.names.iter().any(|known| names.contains(&plain(known).as_str()))
+            };
+            if !names.contains(&plain(name).rsplit('.').next().unwrap_or_default())
+                && !module.is_some_and(|module| module.arguments.iter().any(also_called))
+            {
                 continue;
             }
             if let Some(old) = joined {
@@ -856,6 +984,65 @@ pub(crate) fn shorten(arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec
         }
     }
     vec![]
+}
+
+/// Makes one sample where the program would make many, or never stop, by its own flag; what changed is told.
+pub(crate) fn one_sample(arguments: &mut Vec<Word>, module: Option<&Module>) -> Vec<String> {
+    let plain = |name: &str| name.trim_start_matches('-').replace('-', "_");
+    let is_number = |name: &str| matches!(plain(name).as_str(), "num_samples" | "n_samples" | "nsamples");
+    if arguments.iter().any(|word| word.text.split('=').next().is_some_and(is_number)) {
+        return vec![];
+    }
+    let many = |argument: &&Argument| {
+        let default = argument.default.as_deref().and_then(|default| default.parse::<u32>().ok());
+        !argument.positional && default.is_some_and(|default| default == 0 || default > 10)
+    };
+    let name = module
+        .into_iter()
+        .flat_map(|module| &module.arguments)
+        .filter(many)
+        .find_map(|argument| argument.names.iter().find(|name| is_number(name)));
+    let Some(name) = name else { return vec![] };
+    arguments.extend([Word::new(name), Word::new("1")]);
+    vec![format!("`{name} 1` added: the program's own flag for a single sample")]
+}
+
+/// Does without windows and loudspeakers by the program's own flags; what changed is told.
+pub(crate) fn quieten(arguments: &mut Vec<Word>, module: Option<&Module>, source: &str) -> Vec<String> {
+    const QUIET: [&str; 10] = [
+        "no_sound",
+        "nosound",
+        "no_play",
+        "no_display",
+        "no_show",
+        "noshow",
+        "no_gui",
+        "nogui",
+        "headless",
+        "no_window",
+    ];
+    const WINDOWS: [&str; 6] = ["show", "display", "visualize", "viz", "view_img", "show_image"];
+    let mut changes = Vec::new();
+    for argument in module.into_iter().flat_map(|module| &module.arguments).filter(|argument| !argument.positional) {
+        let Some(name) = argument.names.last() else { continue };
+        let plain = name.trim_start_matches('-').replace('-', "_");
+        let given = arguments
+            .iter()
+            .position(|word| argument.names.iter().any(|name| word.text.split('=').next() == Some(name.as_str())));
+        if argument.is_flag && given.is_none() && QUIET.contains(&plain.as_str()) {
+            arguments.insert(0, Word::new(name));
+            changes.push(format!("`{name}` added: there is no screen and no loudspeaker"));
+        } else if let Some(at) =
+            given.filter(|_| WINDOWS.contains(&plain.as_str()) && !argument.required && source.contains("imshow("))
+        {
+            let word = arguments.remove(at);
+            if !argument.is_flag && !word.text.contains('=') && at < arguments.len() {
+                arguments.remove(at);
+            }
+            changes.push(format!("`{}` left out: there is no screen", word.text));
+        }
+    }
+    changes
 }
 
 #[cfg(test)]
@@ -905,6 +1092,74 @@ mod tests {
     }
 
     #[test]
+    fn a_suffix_says_more_than_a_flag() {
+        check("", "--face <clip.mp4>", "--face /workspace/run/clip.mp4");
+        check("", "single INFILE", "single samples/cat.jpg");
+        check("import librosa", "<path of the input>", "tests/a.wav");
+        check("", "-o mask.jpg", "-o mask.jpg");
+        check("", "--folder=[folder of test images]", "--folder=samples");
+    }
+
+    #[test]
+    fn a_placeholder_that_nothing_fills_is_left_out_where_it_may_be() {
+        let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--model', default='weights/a.pth')\np.add_argument('--scene', required=True)\n";
+        check(source, "--model=<path to the model>", " lacks [Weights(\"weights/a.pth\")]");
+        check(source, "--scene <scene>", "--scene <scene> lacks [Input(\"<scene>\")]");
+    }
+
+    #[test]
+    fn a_default_that_turns_something_off_is_no_value() {
+        let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--test', default=False)\n";
+        check(source, "--test path/to/img.jpg", "--test samples/cat.jpg");
+    }
+
+    #[test]
+    fn folders_of_the_author_are_not_here() {
+        let source =
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--data_dir', default='~/faces')\n";
+        check(source, "-v", "-v lacks [Input(\"~/faces\")]");
+        check(source, "--data_dir samples", "--data_dir samples");
+    }
+
+    #[test]
+    fn a_million_steps_are_shortened_whatever_they_are_for() {
+        let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--num_timesteps', type=float, default=1e6)\n";
+        let module = crate::python::parse(source);
+        let mut words = vec![];
+        shorten_timesteps(&mut words, Some(&module));
+        assert_eq!(words, ["--num_timesteps", "2048"].map(Word::new));
+        let rollouts = source.replace("1e6", "1e7") + "p.add_argument('--num-steps', type=int, default=5)\n";
+        let module = crate::python::parse(&rollouts);
+        let mut words = vec![];
+        shorten(&mut words, Some(&module));
+        assert_eq!(words, ["--num_timesteps", "2048"].map(Word::new));
+        let module = crate::python::parse(&source.replace("1e6", "1000"));
+        assert_eq!(shorten_timesteps(&mut vec![], Some(&module)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn windows_and_loudspeakers_are_done_without() {
+        let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--no_sound', action='store_true')\np.add_argument('-v', '--visualize', type=int, default=0)\ncv2.imshow('x', y)\n";
+        let module = crate::python::parse(source);
+        let mut words = ["--visualize", "3", "-c", "a.mp4"].map(Word::new).to_vec();
+        quieten(&mut words, Some(&module), source);
+        assert_eq!(words, ["--no_sound", "-c", "a.mp4"].map(Word::new));
+    }
+
+    #[test]
+    fn one_sample_is_made_where_a_program_would_not_stop() {
+        let source =
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--num-samples', type=int, default=0)\n";
+        let module = crate::python::parse(source);
+        let mut words = vec![];
+        one_sample(&mut words, Some(&module));
+        assert_eq!(words, [Word::new("--num-samples"), Word::new("1")]);
+        let mut words = vec![Word::new("--num-samples=3")];
+        one_sample(&mut words, Some(&module));
+        assert_eq!(words, [Word::new("--num-samples=3")]);
+    }
+
+    #[test]
     fn what_cannot_be_filled_stays_and_is_told() {
         check(
             "",
@@ -927,6 +1182,10 @@ mod tests {
             words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(),
             ["-i", "names.txt", "--max-steps", "10"]
         );
+        let module = crate::python::parse(&source.replace("'--max-steps'", "'-its', '--iterations'"));
+        let mut words = vec![Word::new("-its"), Word::new("3000")];
+        shorten(&mut words, Some(&module));
+        assert_eq!(words, ["-its", "10"].map(Word::new));
         let mut words = vec![Word::new("--epochs=200")];
         shorten(&mut words, None);
         assert_eq!(words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), ["--epochs=1"]);

@@ -38,11 +38,12 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
         // `a/b.py`: the suffix is no part of the name.
         if stem == "py" || stem == "ipynb" { folder.rsplit_once('/').unwrap_or(("", folder)) } else { (folder, stem) }
     });
-    let mut named = false;
+    let (mut named, mut plainly) = (false, false);
     for word in tokens(stem) {
         if let Some((action, weight)) = by_name(&word) {
             vote(action, if named { weight * 0.6 } else { weight }, format!("the program is named `{stem}`"));
             named = true;
+            plainly |= weight > 2.0;
         }
     }
     for word in tokens(folder) {
@@ -86,6 +87,18 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             if let Some(action) = action.filter(|_| on) {
                 vote(action, 2.0, format!("`--{bare}` is given"));
             }
+            let value = text.split_once('=').map(|(_, value)| value);
+            let value = value.or_else(|| clues.arguments.get(at + 1).map(|next| next.text.as_str()));
+            let value = value.and_then(|value| value.parse::<f64>().ok()).unwrap_or_default();
+            // A denoiser takes a thousand steps at most.
+            let most = match bare.replace('-', "_").as_str() {
+                "epochs" | "num_epochs" => 0.0,
+                "timesteps" | "num_timesteps" | "total_timesteps" | "num_env_steps" => 5000.0,
+                _ => f64::INFINITY,
+            };
+            if value > most {
+                vote(Action::Train, 2.8, format!("`--{bare}` is given"));
+            }
         }
     }
     let mut weight = 1.0;
@@ -113,7 +126,12 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
     let others = (says("value_and_grad") || says("jax.grad") || says("GradientTape"))
         && (says("apply_gradients") || says("apply_updates"));
     if torch || others {
-        vote(Action::Train, if named { 1.5 } else { 4.6 }, "the program takes steps of an optimizer".to_owned());
+        let weight = match (named, plainly) {
+            (_, true) => 1.5,
+            (true, false) => 2.8,
+            (false, false) => 4.6,
+        };
+        vote(Action::Train, weight, "the program takes steps of an optimizer".to_owned());
     }
     if let Some(module) = clues.module {
         let has = |names: &[&str]| {
@@ -139,6 +157,8 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             "image",
             "img",
             "image_path",
+            "images",
+            "image_files",
             "input_path",
             "audio",
             "video",
@@ -168,7 +188,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
         }
         let ui = module.imports.iter().any(|import| matches!(import.module.as_str(), "gradio" | "streamlit"));
         if ui && (clues.source.contains(".launch(") || clues.source.contains("st.")) {
-            vote(Action::Serve, 4.0, "the program is a web page".to_owned());
+            vote(Action::Serve, 6.0, "the program is a web page".to_owned());
         }
     }
     votes
@@ -191,7 +211,8 @@ fn by_name(word: &str) -> Option<(Action, f64)> {
             (Action::Train, 3.0)
         }
         "eval" | "evaluate" | "evaluation" | "benchmark" | "bench" | "val" | "validate" | "validation" | "metrics"
-        | "metric" | "fid" | "score" | "evaluator" | "benchmarks" | "compare" | "ablation" => (Action::Evaluate, 2.8),
+        | "metric" | "fid" | "score" | "evaluator" | "benchmarks" | "ablation" => (Action::Evaluate, 2.8),
+        "compare" => (Action::Evaluate, 0.9),
         "test" => (Action::Evaluate, 1.4),
         "tests" | "pytest" | "unittest" => (Action::Test, 2.4),
         "infer" | "inference" | "predict" | "prediction" | "predictor" | "demo" | "demos" | "txt2img" | "img2img"
@@ -202,10 +223,12 @@ fn by_name(word: &str) -> Option<(Action, f64)> {
         | "parse" | "tag" | "sampling" | "interactive" | "matting" | "vocode" | "recon" | "reconstruct" | "enjoy" => {
             (Action::Infer, 3.0)
         }
-        "sample" | "generate" | "gen" | "generation" | "example" | "examples" | "run" | "render" | "estimate"
-        | "classify" | "extract" | "embed" | "cli" | "simple" | "play" | "query" | "ask" | "quickstart" | "usage"
-        | "minimal" | "encode" | "track" | "process" | "apply" | "analyze" | "test_minimal" | "playground"
-        | "tutorial" => (Action::Infer, 1.8),
+        "sample" | "generate" | "gen" | "generation" | "example" | "examples" | "render" | "estimate" | "classify"
+        | "extract" | "embed" | "cli" | "simple" | "play" | "query" | "ask" | "quickstart" | "usage" | "minimal"
+        | "encode" | "track" | "process" | "apply" | "analyze" | "test_minimal" | "playground" | "tutorial" => {
+            (Action::Infer, 1.8)
+        }
+        "run" => (Action::Infer, 1.4),
         "serve" | "server" | "serving" | "webui" | "web" | "app" | "gradio" | "streamlit" | "api" | "flask"
         | "fastapi" | "gui" | "ui" | "controller" | "worker" | "webcam" | "daemon" | "dashboard" | "deploy"
         | "viewer" | "visualizer" => (Action::Serve, 2.6),
@@ -349,6 +372,14 @@ mod tests {
         check("main.py", "train --x 1", &[], "", Action::Train);
         check("prog", "--help", &["Usage"], "", Action::Help);
         check("scripts/convert_checkpoint.py", "", &["Usage"], "", Action::Prepare);
+    }
+
+    #[test]
+    fn a_plain_name_gives_way_to_an_optimizer() {
+        let steps = "loss.backward()\noptimizer.step()\n";
+        check("run_field.py", "--config a.txt", &["Quick Start"], steps, Action::Train);
+        check("predict.py", "--prompt a", &["Usage"], steps, Action::Infer);
+        check("pkg.run", "--alg=a --num_timesteps=2e7", &["Example 1"], "", Action::Train);
     }
 
     #[test]

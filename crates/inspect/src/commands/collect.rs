@@ -1,5 +1,6 @@
 //! Documents and scripts in, drafts of candidates out: each command with its program, filled arguments and place.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -103,6 +104,8 @@ pub(crate) struct Collector<'t> {
     /// Top-level names that the repository itself provides.
     own: Vec<String>,
     followed: Vec<String>,
+    /// Files that import a toolkit for windows.
+    windows: OnceCell<Vec<String>>,
 }
 
 /// What is known while the commands of one document are read.
@@ -117,11 +120,22 @@ struct Session {
     snippets: snippet::Earlier,
     /// What downloads of the document leave: path and the command that fetches it.
     downloads: Vec<(String, String)>,
+    /// Programs of the repository that fetch weights: name, folder and command.
+    fetches: Vec<(String, String, String)>,
     /// A key that the text under these headings tells the reader to set.
     secret: Option<Vec<String>>,
     /// Headings under which a training was started, and whether that was in this block.
     trained: Option<Vec<String>>,
     trained_here: bool,
+}
+
+impl Session {
+    /// Remembers what a program is started with that fetches weights; of several uses the first is enough.
+    fn fetch(&mut self, name: &str, command: String) {
+        if !self.fetches.iter().any(|(known, _, _)| known == name) {
+            self.fetches.push((name.to_owned(), self.workdir.clone(), command));
+        }
+    }
 }
 
 /// The place of a run of commands.
@@ -161,6 +175,7 @@ impl<'t> Collector<'t> {
             budget: 200_000,
             own,
             followed: vec![],
+            windows: OnceCell::new(),
         }
     }
 
@@ -291,6 +306,7 @@ impl<'t> Collector<'t> {
             {
                 expand(word, &session.variables);
             }
+            simple.words = simple.words.iter().zip(&original.words).flat_map(|(word, was)| split(word, was)).collect();
             simple.words.retain(|word| word.text != "$@" && word.text != "$*");
             let text = |at: usize| simple.words.get(at).map_or("", |word| word.text.as_str());
             match text(0) {
@@ -378,7 +394,25 @@ impl<'t> Collector<'t> {
                         .filter(|before| before.joint == Joint::Pipe && before.group == simple.group);
                     self.program(program, &simple, before, place, session);
                 }
-                Started::Shell(path) if depth == 0 => self.script(&path, place, session),
+                Started::Shell(path, _) if depth == 0 && fetches_weights(&path) => {
+                    let command = match path.rsplit_once('/') {
+                        // A script that lies among weights saves them beside itself.
+                        Some((folder, name)) if is_for_weights(folder) && self.saves_here(&path, folder) => {
+                            format!("(cd {} && bash {})", quote(&relative(folder, &session.workdir)), quote(name))
+                        }
+                        _ => format!("bash {}", quote(&relative(&path, &session.workdir))),
+                    };
+                    session.fetch(&path, command);
+                }
+                Started::Shell(path, arguments) if depth == 0 && !arguments.is_empty() && self.is_pipeline(&path) => {
+                    let program = self.pipeline(&path, arguments, &session.workdir);
+                    self.program(program, &simple, None, place, session);
+                    let first = self.first_step(&path);
+                    if let Some(draft) = self.drafts.last_mut() {
+                        draft.program.entry = first;
+                    }
+                }
+                Started::Shell(path, arguments) if depth == 0 => self.script(&path, &arguments, place, session),
                 Started::Make(target) if depth == 0 => self.make(&target, place, session),
                 Started::Missing(name)
                     if matches!(place.origin, Origin::Document { root: true, .. }) && self.findings.len() < 5 =>
@@ -409,8 +443,42 @@ impl<'t> Collector<'t> {
             .unwrap_or_default()
     }
 
+    /// Does this shell script name no folder of its own?
+    fn saves_here(&self, path: &str, folder: &str) -> bool {
+        let name = folder.rsplit('/').next().unwrap_or(folder);
+        self.tree.text(path).is_some_and(|text| !text.contains("cd ") && !text.contains(&format!("{name}/")))
+    }
+
+    /// Does this shell script read options, or start one program after another? It only works as a whole.
+    fn is_pipeline(&self, path: &str) -> bool {
+        self.tree.text(path).is_some_and(|text| {
+            let starts = |line: &&str| line.trim_start().split(' ').next().is_some_and(super::program::is_python);
+            text.contains("getopts ") || text.lines().filter(starts).count() > 1
+        })
+    }
+
+    /// The first Python file that this shell script starts.
+    fn first_step(&self, path: &str) -> Option<String> {
+        let words = self.tree.text(path)?.split_whitespace();
+        words.filter(|word| word.ends_with(".py")).find(|word| self.tree.contains(word)).map(str::to_owned)
+    }
+
+    /// A shell script with its arguments as a program.
+    fn pipeline(&mut self, path: &str, arguments: Vec<Word>, workdir: &str) -> Program {
+        self.followed.push(path.to_owned());
+        Program {
+            kind: Kind::Script,
+            start: vec!["bash".to_owned(), quote(&relative(path, workdir))],
+            entry: None,
+            name: path.to_owned(),
+            arguments,
+            workdir: workdir.to_owned(),
+            changes: vec![],
+        }
+    }
+
     /// Follows a shell script one level.
-    fn script(&mut self, path: &str, place: &Place<'_>, session: &Session) {
+    fn script(&mut self, path: &str, arguments: &[Word], place: &Place<'_>, session: &Session) {
         if self.followed.iter().any(|known| known == path) || self.followed.len() > 30 {
             return;
         }
@@ -423,6 +491,7 @@ impl<'t> Collector<'t> {
             .collect();
         let mut inner =
             Session { workdir: session.workdir.clone(), variables: session.variables.clone(), ..Session::default() };
+        inner.variables.extend(arguments.iter().zip(1..).map(|(word, at)| (at.to_string(), word.text.clone())));
         let origin = Origin::Script;
         let place = Place {
             path,
@@ -437,7 +506,7 @@ impl<'t> Collector<'t> {
     /// Follows a shell script that no document names.
     pub(crate) fn lonely_script(&mut self, path: &str) {
         let place = Place { path, origin: Origin::Script, headings: &[], lead: "", around: String::new() };
-        self.script(path, &place, &Session::default());
+        self.script(path, &[], &place, &Session::default());
     }
 
     /// Follows a target of the root's Makefile one level.
@@ -493,9 +562,61 @@ impl<'t> Collector<'t> {
                     && matches!(call.context, python::Context::Plain | python::Context::Conditional)
             });
             let runs = module.has_main_guard || top;
+            let module = self.with_options(path, module);
             self.entries.insert(path.to_owned(), Entry { module, runs });
         }
         self.entries.get(path)
+    }
+
+    /// The module with the options that modules beside it declare for its command line.
+    fn with_options(&self, path: &str, module: Rc<Module>) -> Rc<Module> {
+        let mut found = Vec::new();
+        for file in module.imports.iter().flat_map(|import| self.imported(path, import)) {
+            if !self.tree.text(&file).is_some_and(|text| text.contains("add_argument(") && text.len() < 100_000) {
+                continue;
+            }
+            let Some(beside) = self.sources.module(&file).filter(|beside| !beside.has_main_guard) else { continue };
+            // Functions and classes that declare options do so for those who use them.
+            let used = |argument: &&python::Argument| {
+                let scope = argument.scope.as_deref().map(|scope| scope.split('.').next().unwrap_or(scope));
+                scope.is_none_or(|scope| module.mentions(scope))
+            };
+            let options = beside.arguments.iter().filter(used).filter(|argument| {
+                argument.library == "argparse" && (!argument.positional || module.arguments.is_empty())
+            });
+            found.extend(options.cloned());
+        }
+        if found.is_empty() {
+            return module;
+        }
+        let mut module = Rc::unwrap_or_clone(module);
+        module.arguments.append(&mut found);
+        Rc::new(module)
+    }
+
+    /// Files of the repository that an import of this file names.
+    fn imported(&self, path: &str, import: &python::Import) -> Vec<String> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let inner = import.module.replace('.', "/");
+        let up = "../".repeat(import.level.saturating_sub(1) as usize);
+        let bases = if import.level > 0 {
+            vec![join(folder, &format!("{up}{inner}"))]
+        } else {
+            vec![join(folder, &inner), Some(inner)]
+        };
+        let mut files: Vec<String> = Vec::new();
+        for base in bases.into_iter().flatten() {
+            let names = import.names.iter().map(|name| format!("{base}/{name}.py").trim_start_matches('/').to_owned());
+            files.extend(
+                [format!("{base}.py"), format!("{base}/__init__.py")]
+                    .into_iter()
+                    .chain(names)
+                    .filter(|file| self.tree.contains(file)),
+            );
+        }
+        files.sort();
+        files.dedup();
+        files
     }
 
     /// Makes a draft of a command that starts a program.
@@ -580,6 +701,14 @@ impl<'t> Collector<'t> {
         if session.secret.is_some() {
             draft.filled.lacks.push(Lack::Secret("key".to_owned()));
         }
+        if draft.action == Action::Download && fetches_weights(&draft.program.name) {
+            session.fetch(&draft.program.name, super::rank::line(&draft));
+        } else {
+            for (_, _, command) in session.fetches.iter().filter(|(_, folder, _)| *folder == draft.program.workdir) {
+                draft.filled.setup.push(command.clone());
+                draft.filled.changes.push(format!("`{command}` first, as the document says"));
+            }
+        }
         if draft.action == Action::Train {
             session.trained = Some(place.headings.to_vec());
             session.trained_here = true;
@@ -593,7 +722,7 @@ impl<'t> Collector<'t> {
             };
         }
         let camera = ["webcam", "camera", "realsense", "screen", "microphone", "youtube", "rtsp", "stream", "streams"];
-        draft.needs_device = words::tokens(&simple.comment).iter().any(|word| camera.contains(&word.as_str()))
+        draft.needs_device |= words::tokens(&simple.comment).iter().any(|word| camera.contains(&word.as_str()))
             || simple
                 .words
                 .iter()
@@ -642,6 +771,14 @@ impl<'t> Collector<'t> {
         }
         let entry = program.entry.as_ref().and_then(|path| self.entries.get(path));
         let module = entry.map(|entry| entry.module.as_ref());
+        if let Some(module) = module.filter(|_| !matches!(origin, Origin::Derived { .. })) {
+            for word in arguments::left_out(module, source, &program.arguments) {
+                if word.text.starts_with('-') {
+                    program.changes.push(format!("`{}` added, which the program demands", word.text));
+                }
+                program.arguments.push(word);
+            }
+        }
         let around = Surroundings {
             tree: self.tree,
             samples: &self.samples,
@@ -651,6 +788,15 @@ impl<'t> Collector<'t> {
             name: &program.name,
         };
         let mut filled = arguments::fill(&program, &around);
+        let text = headings.iter().map(String::as_str).chain([lead, comment]).collect::<Vec<_>>().join("\n");
+        let text = text.to_lowercase();
+        if ["pretrained", "pre-trained", "预训练"].iter().any(|word| text.contains(word)) {
+            for lack in &mut filled.lacks {
+                if let Lack::Model(what) = lack {
+                    *lack = Lack::Weights(std::mem::take(what));
+                }
+            }
+        }
         let clues =
             Clues { name: &program.name, arguments: &filled.arguments, comment, lead, headings, module, source };
         let (action, surely, told_by) = classify::action(&clues);
@@ -659,6 +805,11 @@ impl<'t> Collector<'t> {
             filled.changes.append(&mut changes);
             program.kind = Kind::Train;
         }
+        if action == Action::Infer {
+            filled.changes.append(&mut arguments::shorten_timesteps(&mut filled.arguments, module));
+            filled.changes.append(&mut arguments::one_sample(&mut filled.arguments, module));
+            filled.changes.append(&mut arguments::quieten(&mut filled.arguments, module, source));
+        }
         if action == Action::Serve && matches!(program.kind, Kind::Script | Kind::Module | Kind::ConsoleScript) {
             program.kind = Kind::WebUi;
         }
@@ -666,6 +817,9 @@ impl<'t> Collector<'t> {
         let interactive = loops
             || module.is_some_and(|module| module.reads_stdin) && source.contains("input(") && filled.at_hand == 0;
         let runs = entry.is_none_or(|entry| entry.runs) || program.kind == Kind::ConsoleScript;
+        let records = ["InputStream(", "sd.rec(", "sounddevice.rec(", "input=True, frames"];
+        let needs_device = records.iter().any(|call| source.contains(call)) && filled.at_hand == 0
+            || program.entry.as_deref().is_some_and(|path| self.opens_windows(path));
         Draft {
             program,
             filled,
@@ -682,9 +836,41 @@ impl<'t> Collector<'t> {
             interactive,
             runs,
             after_training: 0.0,
-            needs_device: false,
+            needs_device,
             evidence,
         }
+    }
+
+    /// Does the program import a toolkit for windows, itself or by way of modules of the repository?
+    fn opens_windows(&self, entry: &str) -> bool {
+        let toolkits = self.windows.get_or_init(|| {
+            let names = ["PyQt", "PySide", "tkinter", "Tkinter", "wx", "kivy", "dearpygui"];
+            let begins = |line: &str| {
+                let rest = line.strip_prefix("import ").or_else(|| line.strip_prefix("from "));
+                rest.is_some_and(|rest| names.iter().any(|name| rest.starts_with(name)))
+            };
+            let files = self.tree.texts().filter(|(path, text)| {
+                path.ends_with(".py") && names.iter().any(|name| text.contains(name)) && text.lines().any(begins)
+            });
+            files.map(|(path, _)| path.to_owned()).collect()
+        });
+        if toolkits.is_empty() {
+            return false;
+        }
+        let mut files = vec![entry.to_owned()];
+        let mut at = 0;
+        while let Some(path) = files.get(at).cloned() {
+            at += 1;
+            if toolkits.contains(&path) {
+                return true;
+            }
+            let Some(module) = self.sources.module(&path).filter(|_| at < 20) else { continue };
+            for import in module.imports.iter().filter(|import| import.context == python::Context::Plain) {
+                let found = self.imported(&path, import);
+                files.extend(found.into_iter().filter(|file| !files.contains(file)).collect::<Vec<_>>());
+            }
+        }
+        false
     }
 
     fn snippet(
@@ -776,6 +962,22 @@ fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)]
     }
 }
 
+/// Is this a folder for weights, by its name?
+fn is_for_weights(folder: &str) -> bool {
+    let name = folder.rsplit('/').next().unwrap_or(folder).trim_end_matches('s');
+    matches!(name, "weight" | "model" | "checkpoint" | "ckpt" | "pretrained")
+}
+
+/// Is this program called after weights, or examples, that it fetches? Whole datasets are another matter.
+fn fetches_weights(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let words = words::tokens(name);
+    let says = |list: &[&str]| words.iter().any(|word| list.contains(&word.trim_end_matches('s')));
+    says(&["download", "get", "fetch"])
+        && says(&["model", "weight", "network", "pretrained", "checkpoint", "ckpt", "example", "demo", "sample"])
+        && !says(&["dataset"])
+}
+
 /// Is this page of the documentation one that readers begin with?
 fn is_first_page(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
@@ -833,6 +1035,17 @@ fn expand(word: &mut Word, variables: &BTreeMap<String, String>) {
     if text != word.text && !rest.contains('\0') {
         *word = Word::new(&text);
     }
+}
+
+/// The words of a variable that stood by itself and without quotes.
+fn split(word: &Word, was: &Word) -> Vec<Word> {
+    let bare = was.raw.starts_with('$') && !was.raw.contains(['(', '"', '\'']) && word.text != was.text;
+    if !bare || !word.text.contains(' ') {
+        return vec![word.clone()];
+    }
+    let line = documents::Line { number: 1, text: format!("x {}", word.text) };
+    let words = shell::commands(&[line]).into_iter().next().map(|simple| simple.words).unwrap_or_default();
+    words.into_iter().skip(1).collect()
 }
 
 /// What a download leaves and how it is fetched, with `{}` for the place.

@@ -152,7 +152,19 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
             let helper = tokens(name.trim_end_matches(".py")).iter().any(|word| {
                 matches!(
                     word.as_str(),
-                    "util" | "utils" | "helpers" | "helper" | "common" | "config" | "configs" | "version"
+                    "util"
+                        | "utils"
+                        | "helpers"
+                        | "helper"
+                        | "common"
+                        | "config"
+                        | "configs"
+                        | "version"
+                        | "hparams"
+                        | "options"
+                        | "params"
+                        | "settings"
+                        | "constants"
                 )
             });
             if helper
@@ -176,7 +188,7 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
             let has_main = text.contains("__main__") || depth == 0;
             let fits = match depth {
                 0 => telling(path) || named || text.contains("__main__"),
-                1 | 2 => showcase && (telling(path) || depth == 1) || named,
+                1 | 2 => showcase && (telling(path) || depth == 1) || named || takes_input(text),
                 3 => named && telling(path) || showcase && telling(path),
                 _ => named && telling(path),
             };
@@ -208,8 +220,18 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
     }
 }
 
+/// Does the command line of this program name something to work on?
+fn takes_input(text: &str) -> bool {
+    text.lines().filter(|line| line.contains("add_argument(")).any(|line| {
+        let name = line.split(['\'', '"']).nth(1).unwrap_or_default();
+        tokens(name).iter().any(|word| {
+            matches!(word.as_str(), "image" | "images" | "img" | "audio" | "wav" | "video" | "text" | "prompt")
+        })
+    })
+}
+
 fn notebooks(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
-    let mut found: Vec<(bool, usize, String)> = collector
+    let mut found: Vec<(Option<usize>, usize, String)> = collector
         .tree
         .iter()
         .map(|(path, _)| path)
@@ -221,28 +243,44 @@ fn notebooks(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
         })
         .map(|path| {
             (
-                !is_mentioned(mentions, path.rsplit('/').next().unwrap_or(path)),
+                mentioned_at(mentions, path.rsplit('/').next().unwrap_or(path)),
                 path.matches('/').count(),
                 path.to_owned(),
             )
         })
         .collect();
-    found.sort();
-    for (unnamed, _, path) in found.into_iter().take(MOST) {
+    found.sort_by_key(|(place, depth, path)| (place.unwrap_or(usize::MAX), *depth, path.clone()));
+    found.truncate(2 * MOST);
+    found.retain(|(_, _, path)| collector.tree.text(path).is_none_or(|text| !is_shell_only(text)));
+    for (place, _, path) in found.into_iter().take(MOST) {
         let evidence = Evidence::new(path.clone(), 0, &path);
-        add(collector, notebook_program(&path), !unnamed, evidence);
+        add(collector, notebook_program(&path), place.is_some(), evidence);
     }
+}
+
+/// A notebook that only types commands for a rented machine is no program of its own.
+fn is_shell_only(text: &str) -> bool {
+    if text.contains("\"import ") || text.contains("\"from ") {
+        return false;
+    }
+    let code = crate::python::notebook_code(text);
+    let mut lines = code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
+    lines.peek().is_some() && lines.all(|line| line.starts_with(['!', '%']))
 }
 
 /// Does the text name this file, and not only one whose name ends the same?
 fn is_mentioned(text: &str, name: &str) -> bool {
-    name.len() > 3
-        && text.match_indices(name).any(|(at, _)| {
-            let before = text.get(..at).and_then(|before| before.chars().next_back());
-            let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
-            let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
-            !inside(before) && !inside(after)
-        })
+    mentioned_at(text, name).is_some()
+}
+
+/// Where the text names this file.
+fn mentioned_at(text: &str, name: &str) -> Option<usize> {
+    text.match_indices(name).filter(|_| name.len() > 3).map(|(at, _)| at).find(|at| {
+        let before = text.get(..*at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
+        let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        !inside(before) && !inside(after)
+    })
 }
 
 /// Adds a program with the arguments that it demands.

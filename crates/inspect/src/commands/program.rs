@@ -12,7 +12,7 @@ pub(crate) enum Started {
     /// A program of the repository.
     Program(Program),
     /// A shell script of the repository: path, and the words after it.
-    Shell(String),
+    Shell(String, Vec<Word>),
     /// A target of the repository's Makefile.
     Make(String),
     /// A Python file or module that the command names but the repository lacks.
@@ -73,9 +73,9 @@ pub(crate) fn started(simple: &Simple, setting: &Setting<'_>) -> Started {
         "jupyter" | "papermill" | "jupyter-notebook" | "jupyter-lab" | "ipython" => notebook(rest, setting),
         "bash" | "sh" | "zsh" | "source" | "." => rest
             .iter()
-            .find(|word| !word.text.starts_with('-'))
-            .and_then(|word| shell_file(&word.text, setting))
-            .map_or_else(|| Started::Other(first.text.clone()), Started::Shell),
+            .position(|word| !word.text.starts_with('-'))
+            .and_then(|at| Some(shell_script(rest.get(at)?, rest.get(at + 1..).unwrap_or_default(), setting)))
+            .unwrap_or_else(|| Started::Other(first.text.clone())),
         "make" => rest
             .iter()
             .find(|word| !word.text.starts_with('-') && !word.text.contains('='))
@@ -544,6 +544,11 @@ pub(crate) fn notebook_program(path: &str) -> Program {
     }
 }
 
+fn shell_script(script: &Word, arguments: &[&Word], setting: &Setting<'_>) -> Started {
+    shell_file(&script.text, setting)
+        .map_or_else(|| Started::Other(script.text.clone()), |path| Started::Shell(path, owned(arguments)))
+}
+
 fn shell_file(text: &str, setting: &Setting<'_>) -> Option<String> {
     let text = text.trim_start_matches("./");
     [setting.workdir, "", setting.folder]
@@ -579,7 +584,7 @@ fn named(text: &str, rest: &[&Word], setting: &Setting<'_>) -> Started {
         };
     }
     if text.ends_with(".sh") {
-        return shell_file(text, setting).map_or_else(|| Started::Other(text.to_owned()), Started::Shell);
+        return shell_script(&Word::new(text), rest, setting);
     }
     let relative = text.trim_start_matches("./");
     let installed = setting

@@ -9,21 +9,12 @@ use crate::{Action, Candidate, Command, Imports, Kind};
 /// Turns a draft into a candidate.
 pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
     let (score, because) = score(draft, order);
-    let words = draft.program.start.iter().cloned().chain(draft.filled.arguments.iter().map(|word| {
-        // What could not be filled must not be read as a redirection.
-        if word.raw == word.text && is_placeholder(&word.text) && word.text.contains(['<', '>', '{', '[', '$', ' ']) {
-            quote(&word.text)
-        } else {
-            word.raw.clone()
-        }
-    }));
-    let line: Vec<String> = words.chain(draft.redirects.iter().cloned()).collect();
     let mut changes = draft.program.changes.clone();
     changes.extend(draft.filled.changes.iter().cloned());
     changes.dedup();
     Candidate {
         command: Command {
-            line: line.join(" "),
+            line: line(draft),
             setup: draft.filled.setup.clone(),
             env: draft.env.clone(),
             workdir: draft.program.workdir.clone(),
@@ -40,6 +31,20 @@ pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
         questions: Vec::new(),
         evidence: vec![draft.evidence.clone()],
     }
+}
+
+/// The line that starts it.
+pub(crate) fn line(draft: &Draft) -> String {
+    let words = draft.program.start.iter().cloned().chain(draft.filled.arguments.iter().map(|word| {
+        // What could not be filled must not be read as a redirection.
+        let value = word.text.split_once('=').map_or(word.text.as_str(), |(_, value)| value);
+        if word.raw == word.text && is_placeholder(value) && word.text.contains(['<', '>', '{', '[', '$', ' ']) {
+            quote(&word.text)
+        } else {
+            word.raw.clone()
+        }
+    }));
+    words.chain(draft.redirects.iter().cloned()).collect::<Vec<_>>().join(" ")
 }
 
 fn samples(draft: &Draft) -> Vec<String> {
@@ -144,7 +149,7 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         step(-0.2, "it wants a camera, a screen or a stream");
     }
     if draft.interactive {
-        step(-0.06, "it asks questions on a terminal");
+        step(-0.15, "it asks questions on a terminal");
     }
     if !draft.runs {
         step(-0.2, "its file does nothing when it is run");

@@ -15,6 +15,8 @@ pub(crate) enum Media {
     Table,
     Pdf,
     Mesh,
+    /// A scan of a body in three dimensions.
+    Volume,
     Data,
     Weights,
     Config,
@@ -23,7 +25,10 @@ pub(crate) enum Media {
 /// The kind of file that a name's suffix stands for.
 pub(crate) fn media_of(name: &str) -> Option<Media> {
     let name = name.rsplit('/').next().unwrap_or(name);
-    let (_, suffix) = name.rsplit_once('.')?;
+    let (stem, suffix) = name.rsplit_once('.')?;
+    if suffix.eq_ignore_ascii_case("gz") {
+        return media_of(stem).filter(|media| *media != Media::Weights);
+    }
     Some(match suffix.to_ascii_lowercase().as_str() {
         "jpg" | "jpeg" | "png" | "bmp" | "webp" | "tif" | "tiff" | "ppm" | "pgm" | "heic" => Media::Image,
         "wav" | "flac" | "mp3" | "ogg" | "m4a" | "aac" | "opus" => Media::Audio,
@@ -32,9 +37,8 @@ pub(crate) fn media_of(name: &str) -> Option<Media> {
         "csv" | "tsv" | "parquet" | "xlsx" => Media::Table,
         "pdf" => Media::Pdf,
         "obj" | "glb" | "ply" | "stl" | "off" | "gltf" | "pcd" | "las" => Media::Mesh,
-        "npy" | "npz" | "json" | "jsonl" | "h5ad" | "mat" | "nii" | "dcm" | "pdb" | "fasta" | "fa" | "smi" => {
-            Media::Data
-        }
+        "nii" | "dcm" | "nrrd" | "mha" => Media::Volume,
+        "npy" | "npz" | "json" | "jsonl" | "h5ad" | "mat" | "pdb" | "fasta" | "fa" | "smi" => Media::Data,
         "pth" | "pt" | "ckpt" | "onnx" | "h5" | "tflite" | "pkl" | "safetensors" | "caffemodel" | "pb" | "bin"
         | "gguf" | "pickle" | "joblib" | "tar" => Media::Weights,
         "yaml" | "yml" | "toml" | "cfg" | "ini" | "conf" => Media::Config,
@@ -74,7 +78,7 @@ pub(crate) fn ours(media: Media, words: &[String]) -> Option<&'static str> {
         Media::Table => "table.csv",
         Media::Pdf => "page.pdf",
         Media::Mesh => "mesh.obj",
-        Media::Data | Media::Weights | Media::Config => return None,
+        Media::Volume | Media::Data | Media::Weights | Media::Config => return None,
     })
 }
 
@@ -245,6 +249,16 @@ impl<'t> Samples<'t> {
         file.rsplit_once('/').map(|(folder, _)| folder)
     }
 
+    /// The folder with files of a kind that is called by one of these words.
+    pub(crate) fn folder_called(&self, media: Media, words: &[String]) -> Option<&'t str> {
+        self.by_media
+            .get(&media)?
+            .iter()
+            .filter(|(fitness, _)| *fitness > 0)
+            .filter_map(|(_, path)| path.rsplit_once('/').map(|(folder, _)| folder))
+            .find(|folder| folder.rsplit('/').next().is_some_and(|name| words.iter().any(|word| word == name)))
+    }
+
     /// The only file with this name, wherever it is.
     pub(crate) fn named(&self, name: &str) -> Option<&'t str> {
         let media = media_of(name)?;
@@ -291,7 +305,7 @@ fn fitness(path: &str, size: u64, media: Media) -> i32 {
     let limits = match media {
         Media::Video => (10_000, 30_000_000),
         Media::Audio => (2_000, 8_000_000),
-        Media::Weights => (10_000, u64::MAX),
+        Media::Weights | Media::Volume => (10_000, u64::MAX),
         Media::Image => (2_500, 6_000_000),
         _ => (1, 5_000_000),
     };
@@ -352,6 +366,14 @@ mod tests {
         assert_eq!(Samples::new(&tree).file(Media::Image, "x", ""), Some("samples/cat.jpg"));
         assert_eq!(Samples::new(&tree).folder(Media::Image, ""), Some("samples"));
         assert_eq!(Samples::new(&tree).file(Media::Audio, "x", ""), None);
+        assert_eq!(Samples::new(&tree).folder_called(Media::Image, &tokens("--samples_dir")), Some("samples"));
+    }
+
+    #[test]
+    fn a_compressed_file_is_what_is_in_it() {
+        assert_eq!(media_of("a/ct.nii.gz"), Some(Media::Volume));
+        assert_eq!(media_of("a.csv.gz"), Some(Media::Table));
+        assert_eq!(media_of("a.tar.gz"), None);
     }
 
     #[test]

@@ -278,6 +278,16 @@ fn tokens(line: &str) -> Option<Vec<Token>> {
                     at += 1;
                 }
             },
+            // `--input=[path of a file]`
+            '[' if word.as_ref().is_some_and(|word| word.text.ends_with('='))
+                && let Some(end) = closing(&chars, at, '[', ']')
+                && chars.get(at + 1..end).is_some_and(is_phrase) =>
+            {
+                for part in chars.get(at..=end)? {
+                    push(&mut word, *part);
+                }
+                at = end + 1;
+            }
             '{' => {
                 let end = closing(&chars, at, '{', '}').filter(|end| end - at < 60).unwrap_or(at);
                 for part in chars.get(at..=end)? {
@@ -354,6 +364,11 @@ fn tokens(line: &str) -> Option<Vec<Token>> {
     }
     found.extend(word.take().map(Token::Word));
     Some(found)
+}
+
+/// Words with blanks between them, and nothing else.
+fn is_phrase(chars: &[char]) -> bool {
+    chars.contains(&' ') && chars.iter().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '/' | '.'))
 }
 
 fn push(word: &mut Option<Word>, c: char) {
@@ -505,6 +520,13 @@ mod tests {
             &["python a.py -s <path to data> < in.txt > out.txt"],
         );
         check("CUDA_VISIBLE_DEVICES={GPU ID} python a.py", &["CUDA_VISIBLE_DEVICES={GPU ID} python a.py"]);
+    }
+
+    #[test]
+    fn a_phrase_after_an_equals_sign_is_one_word() {
+        let found = read("python a.py --x=[folder of images] --y=[1, 2]");
+        let words: Vec<&str> = found.iter().flat_map(|simple| &simple.words).map(|word| word.text.as_str()).collect();
+        assert_eq!(words, ["python", "a.py", "--x=[folder of images]", "--y=[1,", "2]"]);
     }
 
     #[test]

@@ -155,6 +155,164 @@ fn shell_scripts_are_followed_one_level() {
     );
 }
 
+#[test]
+fn options_may_be_declared_beside_the_program() {
+    let options = "import argparse\ndef read():\n    p = argparse.ArgumentParser()\n    p.add_argument('--num_epochs', type=int, default=20)\n    p.add_argument('--weights', default='a.pth')\n";
+    check(
+        &[
+            ("README.md", "## Training\n```\npython train.py --weights <model>\n```\n"),
+            ("train.py", "from options import read\nif __name__ == '__main__':\n    read()\n"),
+            ("options.py", options),
+        ],
+        &[],
+        &["python train.py --num_epochs 1"],
+    );
+}
+
+#[test]
+fn options_of_a_function_that_nobody_calls_are_none() {
+    let helpers = "import argparse\ndef read():\n    p = argparse.ArgumentParser()\n    p.add_argument('--model', required=True)\n";
+    check(
+        &[
+            ("README.md", "## Usage\n```\npython infer.py --image a.jpg\n```\n"),
+            ("infer.py", "import helpers\nif __name__ == '__main__':\n    helpers.load()\n"),
+            ("helpers.py", helpers),
+        ],
+        &["a.jpg"],
+        &["python infer.py --image a.jpg"],
+    );
+}
+
+#[test]
+fn what_a_program_demands_is_added_to_a_bare_mention() {
+    let source =
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--image', required=True)\np.parse_args()\n";
+    check(
+        &[("README.md", "## Usage\nRun `python look.py` to see more.\n"), ("look.py", source)],
+        &["samples/cat.jpg"],
+        &["python look.py --image samples/cat.jpg"],
+    );
+}
+
+#[test]
+fn a_script_of_several_steps_runs_as_a_whole_and_after_its_download() {
+    let found = found(
+        &[
+            ("README.md", "## Test\n```\n$ bash get-networks.sh && bash all.sh -i samples -o out\n```\n"),
+            ("get-networks.sh", "wget https://mirror.example/a.h5\n"),
+            ("all.sh", "while getopts 'i:o:' x; do y=$OPTARG; done\npython a.py $i\npython b.py $o\n"),
+            ("a.py", MAIN),
+            ("b.py", MAIN),
+        ],
+        &["samples/cat.jpg"],
+        &[],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "bash all.sh -i samples -o out");
+    assert!(best.command.setup.contains(&"bash get-networks.sh".to_owned()), "{:?}", best.command.setup);
+}
+
+#[test]
+fn a_script_among_weights_saves_them_beside_itself() {
+    let found = found(
+        &[
+            ("README.md", "```\n./weights/get_weights.sh\n```\n## Demo\n```\npython demo.py --image a.jpg\n```\n"),
+            ("weights/get_weights.sh", "wget https://mirror.example/a.pth\n"),
+            ("demo.py", MAIN),
+        ],
+        &["a.jpg"],
+        &[],
+    );
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.setup, ["(cd weights && bash get_weights.sh)"]);
+}
+
+#[test]
+fn a_variable_without_quotes_is_several_words() {
+    check(
+        &[
+            (
+                "README.md",
+                "## Sampling\n```\nFLAGS=\"--size 64 --steps 10\"\npython sample.py $FLAGS --name \"$FLAGS\"\n```\n",
+            ),
+            ("sample.py", MAIN),
+        ],
+        &[],
+        &["python sample.py --size 64 --steps 10 --name '--size 64 --steps 10'"],
+    );
+}
+
+#[test]
+fn arguments_of_a_shell_script_reach_its_program() {
+    check(
+        &[
+            ("README.md", "## Demo\n```\nbash run.sh data/a.jpg\n```\n"),
+            ("run.sh", "python infer.py --image $1\n"),
+            ("infer.py", MAIN),
+        ],
+        &["data/a.jpg"],
+        &["python infer.py --image data/a.jpg"],
+    );
+}
+
+#[test]
+fn windows_and_microphones_come_last() {
+    check(
+        &[
+            ("README.md", "## Run\n```\npython demo_box.py\npython demo_live.py\npython demo_line.py\n```\n"),
+            ("demo_box.py", "from box import Box\nBox()\n"),
+            ("box/__init__.py", "from box.ui import Ui\n"),
+            ("box/ui.py", "from PyQt5.QtWidgets import QWidget\n"),
+            ("demo_live.py", "import sounddevice as sd\nstream = sd.InputStream(device=0)\nstream.start()\n"),
+            ("demo_line.py", MAIN),
+        ],
+        &[],
+        &["python demo_line.py"],
+    );
+}
+
+#[test]
+fn a_pretrained_model_is_not_one_that_the_reader_trains() {
+    check(
+        &[
+            (
+                "README.md",
+                "# X\n## Demo with the pre-trained models\n```\npython inference.py --checkpoint_path <ckpt> --image a.jpg\n```\n## Training\n```\npython train.py\n```\n",
+            ),
+            ("inference.py", MAIN),
+            ("train.py", MAIN),
+        ],
+        &["a.jpg"],
+        &["python inference.py --checkpoint_path '<ckpt>' --image a.jpg", "python train.py"],
+    );
+}
+
+#[test]
+fn notebooks_stand_in_the_order_in_which_the_readme_names_them() {
+    let cell = r#"{"cells": [{"cell_type": "code", "source": ["import a\n", "a.b()"]}]}"#;
+    let shell = r#"{"cells": [{"cell_type": "code", "source": ["!pip install a\n", "%cd a\n", "!python app.py"]}]}"#;
+    check(
+        &[
+            ("README.md", "See [z](x/z.ipynb), [b](x/b.ipynb) and [colab](colab.ipynb)."),
+            ("x/b.ipynb", cell),
+            ("x/z.ipynb", cell),
+            ("colab.ipynb", shell),
+        ],
+        &[],
+        &[
+            "jupyter nbconvert --to notebook --execute --ExecutePreprocessor.kernel_name=python3 --output-dir /tmp z.ipynb",
+            "jupyter nbconvert --to notebook --execute --ExecutePreprocessor.kernel_name=python3 --output-dir /tmp b.ipynb",
+        ],
+    );
+    assert_eq!(found(&[("README.md", "colab.ipynb"), ("colab.ipynb", shell)], &[], &[]).len(), 0);
+}
+
+#[test]
+fn a_program_that_names_its_input_is_found_where_no_document_says_so() {
+    let source = "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('image_files', nargs='+')\n    p.parse_args()\n";
+    check(&[("README.md", "# Faces"), ("src/alike.py", source)], &["data/a.jpg"], &["python src/alike.py data/a.jpg"]);
+}
+
 proptest::proptest! {
     #[test]
     fn any_document_is_survived(text in "(\\PC|\n|```|\\$ |python a.py |<|>|\\[|\\]|\\{|'|\"|::\n\n|>>> |#){0,60}") {
