@@ -767,7 +767,7 @@ impl Cycle<'_> {
             run_commands: vec![documents::run_command(
                 plan,
                 self.environment.as_ref(),
-                self.evidence.server.as_ref().and_then(|server| server.port),
+                self.evidence.server.as_ref(),
                 &self.options.weights.as_ref().map_or_else(Vec::new, |folder| folder.places(plan, &self.home())),
             )],
             main: plan.main.as_ref().map(|m| m.command.line.clone()),

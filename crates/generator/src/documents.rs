@@ -7,6 +7,7 @@ use repro_core::Environment;
 use crate::plan::{Plan, Reason, SourceKind};
 use crate::planner::describe_gpu;
 use crate::receipt::Receipt;
+use crate::verdict::Server;
 use crate::weights::Place;
 
 /// The README's text. `receipt` is `None` where nothing was built yet.
@@ -170,12 +171,23 @@ pub fn build_command(plan: &Plan, stand_in: bool) -> String {
     format!("docker build {argument}-t {} repositories/{}", plan.tag(), plan.repo)
 }
 
-/// The command that runs the image. `environment`: what its base holds, where that is known; `port`: where it answers as a
-/// server; `weights`: what is mounted of a folder of weights.
-pub fn run_command(plan: &Plan, environment: Option<&Environment>, port: Option<u16>, weights: &[Place]) -> String {
+/// The command that runs the image. `environment`: what its base holds, where that is known; `server`: where it answers;
+/// `weights`: what is mounted of a folder of weights.
+pub fn run_command(
+    plan: &Plan,
+    environment: Option<&Environment>,
+    server: Option<&Server>,
+    weights: &[Place],
+) -> String {
     let mut words: Vec<String> = ["docker", "run", "--rm"].map(str::to_owned).to_vec();
     words.extend(plan.run_flags.iter().map(|f| repro_dockerfile::shell_quote(&f.value)));
-    words.extend(port.into_iter().flat_map(|port| ["-p".to_owned(), format!("{port}:{port}")]));
+    if let Some((server, port)) = server.and_then(|server| Some((server, server.port?))) {
+        words.extend(if server.loopback {
+            ["--network".to_owned(), "host".to_owned()]
+        } else {
+            ["-p".to_owned(), format!("{port}:{port}")]
+        });
+    }
     for (name, target) in volumes(plan, environment) {
         words.extend(["-v".to_owned(), format!("{name}:{target}")]);
     }

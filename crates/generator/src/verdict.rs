@@ -240,6 +240,9 @@ pub struct Written {
 pub struct Server {
     /// The port on which it answered; `None` where nobody did.
     pub port: Option<u16>,
+    /// Does it listen on the container's own address only, so that a published port does not reach it?
+    #[serde(default)]
+    pub loopback: bool,
     /// Status of its first page.
     #[serde(default)]
     pub page: Option<u16>,
@@ -717,7 +720,7 @@ mod tests {
         let asked = |status| vec![Asked { what: "POST /predict".into(), status, said: "cat".into() }];
         let visited = |port, asked, calls| Observation {
             exit_code: Some(130),
-            server: Some(Server { port, asked, page: port.map(|_| 200), trouble: None }),
+            server: Some(Server { port, asked, page: port.map(|_| 200), ..Server::default() }),
             ..ended("Running on http://0.0.0.0:7860\n", torch(calls))
         };
         let verdict = check(&visited(Some(7860), asked(200), 1), Level::Inferred, Some(Proof::Probe));

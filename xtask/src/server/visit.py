@@ -68,6 +68,7 @@ class Server(object):
         self.config = config
         self.deadline = deadline
         self.asked = []
+        self.loopback = False
 
     def left(self):
         return max(1.0, self.deadline - time.time())
@@ -575,9 +576,14 @@ def forms(server, page):
 # ---- the visit ------------------------------------------------------------------------------------------
 
 
+# How the kernel writes 127.0.0.1 and ::1.
+LOOPBACK = ("0100007F", "00000000000000000000000001000000")
+
+
 def listening():
-    """Ports of this network namespace on which somebody listens, lowest first; without the engine's own name server."""
-    ports = set()
+    """Ports of this network namespace on which somebody listens, lowest first, with their addresses; without the engine's own
+    name server."""
+    ports = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table) as source:
@@ -588,8 +594,8 @@ def listening():
             parts = line.split()
             address, _, port = parts[1].rpartition(":")
             if parts[3] == "0A" and address != "0B00007F":
-                ports.add(int(port, 16))
-    return sorted(ports)
+                ports.setdefault(int(port, 16), []).append(address)
+    return sorted(ports.items())
 
 
 def first_answer(port, config, deadline):
@@ -603,8 +609,9 @@ def first_answer(port, config, deadline):
 def wait(config, deadline):
     """The first server that answers, and its page."""
     while time.time() < deadline:
-        for port in listening():
+        for port, addresses in listening():
             server, page = first_answer(port, config, deadline)
+            server.loopback = all(address in LOOPBACK for address in addresses)
             if page is not None and page.status < 500:
                 return server, page
         time.sleep(0.5)
@@ -676,7 +683,7 @@ def visit(config):
                 break
     except Exception as error:
         trouble = "%s: %s" % (type(error).__name__, str(error)[:200])
-    return {"port": server.port, "page": page.status, "asked": server.asked, "trouble": trouble}
+    return {"port": server.port, "loopback": server.loopback, "page": page.status, "asked": server.asked, "trouble": trouble}
 
 
 if __name__ == "__main__":

@@ -199,6 +199,9 @@ impl<'t> Collector<'t> {
             && !text.contains(".py")
             && !text.contains(".sh")
             && !text.contains("make ")
+            && !["uvicorn ", "gunicorn ", "flask ", "streamlit ", "gradio ", "chainlit ", "jupyter ", "torchrun "]
+                .iter()
+                .any(|tool| text.contains(tool))
             && !self
                 .projects
                 .iter()
