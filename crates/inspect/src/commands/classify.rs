@@ -19,6 +19,22 @@ pub(crate) struct Clues<'a> {
     pub(crate) source: &'a str,
 }
 
+/// Is the program itself a web page or a web service? One that can start a server for an option imports it where it does.
+pub(crate) fn serves(module: &Module, source: &str) -> bool {
+    let starts: [(&str, &[&str]); 6] = [
+        ("gradio", &[".launch("]),
+        ("streamlit", &["st."]),
+        ("flask", &[".run("]),
+        ("fastapi", &["uvicorn.run("]),
+        ("dash", &[".run(", ".run_server("]),
+        ("aiohttp", &["run_app("]),
+    ];
+    let imports = |name: &str| {
+        module.imports.iter().any(|import| import.scope.is_none() && import.module.split('.').next() == Some(name))
+    };
+    starts.iter().any(|(name, calls)| imports(name) && calls.iter().any(|call| source.contains(call)))
+}
+
 /// Says what the command does, how surely (below 1.7: by a general heading only), and by what that is told.
 pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
     let mut votes: BTreeMap<Action, (f64, String)> = BTreeMap::new();
@@ -186,8 +202,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
         {
             vote(Action::Test, 3.0, "the program imports a test runner".to_owned());
         }
-        let ui = module.imports.iter().any(|import| matches!(import.module.as_str(), "gradio" | "streamlit"));
-        if ui && (clues.source.contains(".launch(") || clues.source.contains("st.")) {
+        if serves(module, clues.source) {
             vote(Action::Serve, 6.0, "the program is a web page".to_owned());
         }
     }
@@ -368,6 +383,8 @@ mod tests {
         check("demo/inference_on_a_image.py", "-i x.jpg", &["Demo"], "", Action::Infer);
         check("tools/train.py", "", &["Quick Start", "Reproduce"], "", Action::Train);
         check("llava.serve.cli", "--image-file x", &["CLI Inference"], "", Action::Infer);
+        let flask = "from flask import Flask\napp = Flask('x')\nif __name__ == '__main__':\n    app.run()\n";
+        check("predict.py", "", &[], flask, Action::Serve);
         check("app.py", "", &["Demo"], "import gradio\ngradio.Interface().launch()", Action::Serve);
         check("main.py", "train --x 1", &[], "", Action::Train);
         check("prog", "--help", &["Usage"], "", Action::Help);

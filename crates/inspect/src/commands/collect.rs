@@ -894,6 +894,7 @@ impl<'t> Collector<'t> {
             || (says(".backward(") || says(".fit(")) && (says(" optim") || says("epochs=")) && !says(".predict(");
         let heading = block.headings.iter().rev().find_map(|heading| classify::by_heading(heading));
         let action = match heading {
+            _ if classify::serves(&found.module, &found.text) => Action::Serve,
             _ if trains => Action::Train,
             Some(action @ (Action::Evaluate | Action::Prepare | Action::Download | Action::Train)) => action,
             _ => Action::Infer,
@@ -902,7 +903,7 @@ impl<'t> Collector<'t> {
         let line = lines.get(number.saturating_sub(1)).copied().unwrap_or_default();
         let evidence = Evidence::new(path, number, line);
         let program = Program {
-            kind: Kind::ReadmeSnippet,
+            kind: if action == Action::Serve { Kind::WebUi } else { Kind::ReadmeSnippet },
             start: vec!["python".to_owned(), super::samples::in_image("snippet.py")],
             entry: None,
             name: format!("{path}:{number}"),
