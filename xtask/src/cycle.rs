@@ -16,7 +16,7 @@ use repro_generator::{documents, planner, render, resolve};
 use repro_inspect::{Facts, GpuNeed, Kind};
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunRequest};
+use crate::engine::{BuildRequest, BuildResult, Engine, Mount, RunRequest, silence};
 use crate::failure::{Failure, could_not_tell, input};
 use crate::project::Project;
 use crate::replay::Replay;
@@ -259,6 +259,7 @@ pub fn reproduce(
         run_seconds: 0.0,
         evidence: EvidenceSeen::default(),
         left_out: Vec::new(),
+        silence: None,
         verdict: None,
         build_log: None,
         run_log: None,
@@ -288,6 +289,8 @@ struct Cycle<'a> {
     evidence: EvidenceSeen,
     /// CUDA extensions that the image was built without.
     left_out: Vec<String>,
+    /// What the last run said of a server that did not answer it.
+    silence: Option<String>,
     verdict: Option<Verdict>,
     build_log: Option<PathBuf>,
     run_log: Option<PathBuf>,
@@ -518,13 +521,19 @@ impl Cycle<'_> {
         self.build_seconds = outcome.seconds;
         self.build_log = Some(log.clone());
         // What an earlier attempt built and showed says nothing about this one.
-        self.image = None;
+        let before = self.image.take();
         self.verdict = None;
         self.evidence = EvidenceSeen::default();
         let seconds = outcome.seconds;
         Ok(match outcome.result {
             BuildResult::Built { image_id } => {
                 self.image = self.engine.inspect(&image_id)?;
+                // The image of the attempt before has lost its name to this one.
+                if let Some(before) = before.filter(|before| before.id != image_id)
+                    && let Err(error) = self.engine.remove_nameless(&before.id)
+                {
+                    report::warning(format!("the image of the attempt before stays: {error}"));
+                }
                 let left_out = self.extensions_left_out(plan, &image_id)?;
                 if left_out.is_empty() || plan.gpu.need != GpuNeed::Required {
                     self.left_out = left_out;
@@ -605,6 +614,8 @@ impl Cycle<'_> {
             cache: Some(self.project.cache()),
         };
         let ran = smoke::run(self.engine, &request, &log)?;
+        let is_asked = !ran.verdict.success && ran.evidence.exit_code != Some(0) && !self.options.offline;
+        self.silence = silence::line_at_the_end(ran.text.lines()).filter(|_| is_asked).map(str::to_owned);
         if !ran.verdict.success && self.engine.ran_out_of_disk(&ran.text) {
             return Ok(Outcome::Trouble(format!(
                 "the engine's disk ran full while the main command ran; see {}\nhint: free some space (`docker system df` \
@@ -621,6 +632,16 @@ impl Cycle<'_> {
 
     /// Puts the result into the repository's folder and makes the receipt.
     fn finish(&self, state: &State, end: End) -> anyhow::Result<Ended> {
+        let end = match (&self.silence, end) {
+            (Some(line), End::NotReproduced(_)) => {
+                let line = line.trim();
+                End::CouldNotTell(format!(
+                    "the main command asked a server that did not answer: {line}\nhint: run it where that server can be \
+                     reached, or give what it fetches by `--weights DIR`"
+                ))
+            }
+            (_, end) => end,
+        };
         let receipt = self.receipt(state, &end);
         let evidence = format!(
             "On {} the main command ran after it (level {}).",

@@ -393,6 +393,15 @@ impl Engine {
         Ok(true)
     }
 
+    /// Removes an image of ours whose name went to a newer one. What a builder keeps of it stays.
+    pub fn remove_nameless(&self, id: &str) -> Result<bool, EngineError> {
+        let nameless = self.inspect(id)?.is_some_and(|info| info.is_own_build() && info.tags.is_empty());
+        if nameless {
+            self.succeed(&["rmi", "--no-prune", id], &format!("remove `{id}`"))?;
+        }
+        Ok(nameless)
+    }
+
     /// Takes a name away from an image; the image goes with its last name. The caller answers for whose it is.
     pub(crate) fn remove_tag(&self, tag: &str) -> Result<(), EngineError> {
         self.succeed(&["rmi", tag], &format!("remove `{tag}`")).map(drop)

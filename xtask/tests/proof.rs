@@ -111,6 +111,16 @@ fn a_program_that_asks_on_a_terminal_is_answered() {
 }
 
 #[test]
+fn a_server_of_weights_that_is_silent_is_no_verdict() {
+    let demo = "import urllib.request\n\nif __name__ == '__main__':\n    \
+                print(urllib.request.urlopen('http://weights.mirror.example/a.pth').read())\n";
+    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    sandbox.check(&[], 3, "the main command asked a server that did not answer");
+    // Without a network it was asked for a verdict without one.
+    sandbox.check(&["--offline"], 1, "Temporary failure in name resolution");
+}
+
+#[test]
 fn a_test_runner_without_tests_is_no_success() {
     // Exit code 0 until Python 3.12.
     let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", "print(1)\n")]) else { return };

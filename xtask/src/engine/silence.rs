@@ -4,7 +4,12 @@
 
 /// Does the end of a log say that a server did not answer?
 pub fn is_at_the_end<'l>(lines: impl DoubleEndedIterator<Item = &'l str>) -> bool {
-    lines.rev().take(LAST_LINES).any(is_silence)
+    line_at_the_end(lines).is_some()
+}
+
+/// The line at the end of a log that says so.
+pub fn line_at_the_end<'l>(lines: impl DoubleEndedIterator<Item = &'l str>) -> Option<&'l str> {
+    lines.rev().take(LAST_LINES).find(|line| is_silence(line))
 }
 
 /// Causes stand at the end of a log; what a retry mended stands above.
