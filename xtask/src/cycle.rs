@@ -78,6 +78,11 @@ pub fn read(from: &From, project: &Project, engine: Option<&Engine>, offline: bo
             from.repository
         )));
     }
+    let wanted = overrides(&obtained.source.name(), from, project)?;
+    if let Some(line) = &wanted.command {
+        let workdir = wanted.workdir.as_deref().unwrap_or_default();
+        repro_inspect::with_command(tree, &mut obtained.facts, line, workdir);
+    }
     let own_modules = repair::own_modules(tree.iter().map(|(path, _)| path));
     let completed_by = match engine {
         Some(engine) => complete(&mut obtained.source, &obtained.facts, engine, project, &cache)?,

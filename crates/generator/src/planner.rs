@@ -27,8 +27,8 @@ const ALTERNATIVES: usize = 11;
 
 /// Turns what was read into what is to be built.
 pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase, overrides: &Overrides) -> Plan {
-    let best = facts.candidates.first();
-    let main = main_command(best, overrides);
+    let best = facts.given.as_ref().or(facts.candidates.first());
+    let main = main_command(best, facts.given.as_ref(), overrides);
     let gpu = facts.gpu.clone();
     let on_ngc = overrides.base.is_none()
         && match gpu.need {
@@ -153,7 +153,7 @@ fn main_of(candidate: &Candidate) -> Main {
     }
 }
 
-fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main> {
+fn main_command(best: Option<&Candidate>, given: Option<&Candidate>, overrides: &Overrides) -> Option<Main> {
     let mut main = if let Some(line) = &overrides.command {
         Main {
             command: Command {
@@ -163,12 +163,12 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
                 workdir: overrides.workdir.clone().unwrap_or_default(),
                 samples: Vec::new(),
             },
-            kind: kind_of(line),
+            kind: given.map_or_else(|| kind_of(line), |given| given.kind),
             snippet: None,
             because: vec!["`repro.toml` or the command line says so".to_owned()],
             changes: Vec::new(),
             evidence: Vec::new(),
-            questions: Vec::new(),
+            questions: given.map(|given| given.questions.clone()).unwrap_or_default(),
             expect: Vec::new(),
         }
     } else {

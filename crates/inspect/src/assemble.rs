@@ -3,7 +3,7 @@
 //! Every reader sees the same tree; the only order between them is that projects are known before commands are ranked,
 //! and commands before imports are followed.
 
-use crate::facts::{Action, Candidate, Evidence, Facts, Finding, Gpu, Weights};
+use crate::facts::{Action, Candidate, Evidence, Facts, Finding, Gpu, Project, Weights};
 use crate::python::follow::{Program, program};
 use crate::python::{Sources, Start};
 use crate::tree::{Content, Tree};
@@ -26,11 +26,7 @@ pub fn inspect(tree: &Tree) -> Facts {
     let (mut candidates, more_findings) = commands::candidates(tree, &projects, &sources);
     findings.extend(more_findings);
 
-    let packages: Vec<String> = projects
-        .iter()
-        .flat_map(|project| project.packages.values())
-        .map(|place| place.rsplit_once('/').map_or("", |(above, _)| above).to_owned())
-        .collect();
+    let packages = package_roots(&projects);
     let mut judged: Option<(Gpu, Vec<Weights>)> = None;
     for (index, candidate) in candidates.iter_mut().enumerate().take(JUDGED) {
         if index >= FOLLOWED && judged.is_some() {
@@ -58,12 +54,36 @@ pub fn inspect(tree: &Tree) -> Facts {
         pythons,
         stated,
         gpu,
+        given: None,
         candidates,
         weights,
         submodules: submodules(tree),
         lfs_pointers,
         findings,
     }
+}
+
+/// Reads what a command starts that a person wrote instead of the one found: its imports, its need of a GPU, its weights.
+/// `workdir` is relative to the root. Facts stay as they are where it starts no program of the repository.
+pub fn with_command(tree: &Tree, facts: &mut Facts, line: &str, workdir: &str) {
+    let sources = Sources::new(tree);
+    let Some(mut candidate) = commands::given(tree, &facts.projects, &sources, line, workdir) else { return };
+    let packages = package_roots(&facts.projects);
+    if let Some(program) = followed(&sources, &candidate, &packages) {
+        candidate.imports = program.imports();
+        facts.gpu = gpu::need(&program, line, candidate.evidence.first());
+        facts.weights = weights::find(&program, line, candidate.evidence.first());
+    }
+    facts.given = Some(candidate);
+}
+
+/// Folders that hold the importable packages of projects.
+fn package_roots(projects: &[Project]) -> Vec<String> {
+    projects
+        .iter()
+        .flat_map(|project| project.packages.values())
+        .map(|place| place.rsplit_once('/').map_or("", |(above, _)| above).to_owned())
+        .collect()
 }
 
 /// The files behind a candidate; `None` where it starts no Python code that is known.

@@ -52,6 +52,9 @@ pub struct Facts {
     pub stated: Stated,
     /// GPU need of the code behind the best main command, and of the repository's other code where that is silent.
     pub gpu: Gpu,
+    /// The program of a command that a person wrote instead of those found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Candidate>,
     /// What could be run, best first.
     pub candidates: Vec<Candidate>,
     /// Where weights come from, as far as code and documents say.

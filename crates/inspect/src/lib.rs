@@ -16,7 +16,7 @@ mod stated;
 mod tree;
 mod weights;
 
-pub use assemble::inspect;
+pub use assemble::{inspect, with_command};
 pub use commands::{OURS, SAMPLE_FOLDER, sample_for};
 pub use facts::{
     Action, Candidate, Command, Evidence, Facts, Field, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,

@@ -506,6 +506,15 @@ impl<'t> Collector<'t> {
         self.commands(&shell::commands(&lines), &place, &mut inner, 1);
     }
 
+    /// Reads a command that a person wrote.
+    pub(crate) fn given(&mut self, line: &str, workdir: &str) {
+        let place =
+            Place { path: "repro.toml", origin: Origin::Script, headings: &[], lead: "", around: String::new() };
+        let lines = [documents::Line { number: 1, text: line.to_owned() }];
+        let mut session = Session { workdir: workdir.to_owned(), ..Session::default() };
+        self.commands(&shell::commands(&lines), &place, &mut session, 1);
+    }
+
     /// Follows a shell script that no document names.
     pub(crate) fn lonely_script(&mut self, path: &str) {
         let place = Place { path, origin: Origin::Script, headings: &[], lead: "", around: String::new() };

@@ -98,5 +98,18 @@ pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_
     (ranked.into_iter().map(|(_, candidate, _)| candidate).collect(), findings)
 }
 
+/// The program that a command starts which a person wrote; `None` where it starts none of the repository's.
+pub(crate) fn given(
+    tree: &Tree,
+    projects: &[Project],
+    sources: &Sources<'_>,
+    line: &str,
+    workdir: &str,
+) -> Option<Candidate> {
+    let mut collector = collect::Collector::new(tree, projects, sources);
+    collector.given(line, workdir);
+    collector.drafts.first().map(|draft| rank::candidate(draft, 0))
+}
+
 #[cfg(test)]
 mod tests;

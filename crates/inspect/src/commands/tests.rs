@@ -320,3 +320,19 @@ proptest::proptest! {
         found(&[("README.rst", &text), ("run.sh", &text), ("Makefile", &text)], &[], &[]);
     }
 }
+
+#[test]
+fn a_command_that_a_person_wrote_is_followed() {
+    let tree = Tree::from_texts([
+        ("demo.py", "import numpy\n"),
+        ("examples/plot.py", "import matplotlib.pyplot\nmatplotlib.pyplot.plot([1])\n"),
+    ]);
+    let mut facts = crate::inspect(&tree);
+    crate::with_command(&tree, &mut facts, "python plot.py --size 3", "examples");
+    let given = facts.given.expect("a program of the repository");
+    assert_eq!((given.entry.as_deref(), given.kind), (Some("examples/plot.py"), Kind::Script));
+    assert!(given.imports.required.keys().any(|name| name.starts_with("matplotlib")), "{:?}", given.imports);
+    let mut facts = crate::inspect(&tree);
+    crate::with_command(&tree, &mut facts, "curl https://mirror.example", "");
+    assert_eq!(facts.given, None);
+}
