@@ -241,6 +241,11 @@ pub fn reproduce(
         }
         plan.source.commit = made.commit;
     }
+    if plan.base_chosen {
+        // A person's base has the Python that it has, whatever upstream asks for.
+        let environment = environment_of(engine, &plan, project)?;
+        planner::settle_python(&mut plan, &environment);
+    }
     let by_hand = hand_edited(&folder)?;
     let keep = !by_hand.is_empty() && !options.force;
     if keep {

@@ -216,6 +216,52 @@ fn a_server_is_asked_what_its_page_asks_and_stopped() {
     assert_eq!(receipt["evidence"]["server"]["asked"][0]["what"], "POST /v1, as a document does");
 }
 
+/// The repository of a page or notebook in `tests/web`, with releases of 2024.
+#[track_caller]
+fn check_web(name: &str, asked: &str) {
+    if std::env::var_os("REPRO_LONG").is_none() {
+        eprintln!("skipped: takes long (REPRO_LONG is not set)");
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web").join(name);
+    let files: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let Some(sandbox) = Sandbox::new(&files) else { return };
+    let receipt = sandbox.check(&["--offline"], 0, "");
+    assert_eq!((&receipt["level"], &receipt["proof"]), (&"inferred".into(), &"probe".into()), "{receipt}");
+    assert!(receipt["evidence"]["frameworks"]["scikit-learn"]["calls"].as_u64() > Some(0), "{receipt}");
+    assert!(receipt["evidence"].to_string().contains(asked), "{receipt}");
+}
+
+#[test]
+fn gradio_is_asked_through_its_queue() {
+    check_web("gradio", "gradio: classify");
+}
+
+#[test]
+fn streamlit_runs_its_page_for_a_visitor() {
+    check_web("streamlit", "streamlit: the page, run for one visitor");
+}
+
+#[test]
+fn flask_is_asked_by_the_form_of_its_page() {
+    check_web("flask", "POST /predict, the form of its page");
+}
+
+#[test]
+fn fastapi_is_asked_as_its_description_says() {
+    check_web("fastapi", "POST /predict, as its OpenAPI description says");
+}
+
+#[test]
+fn a_notebook_is_executed_whatever_its_kernel_was_called() {
+    check_web("notebook", "png image 640x480");
+}
+
 #[test]
 fn a_server_that_answers_and_has_no_model_is_no_success() {
     let broken = SERVER.replace("return 200, body.upper()", "return 500, b'no model'");

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use pep440_rs::{Version, VersionSpecifiers};
-use repro_core::{Context, KnowledgeBase};
+use repro_core::{Context, Environment, KnowledgeBase};
 use repro_inspect::{
     Action, Candidate, Command, Evidence, Facts, Form, Gpu, GpuNeed, Kind, Native, Project, Requirement, Scope,
     Strength,
@@ -212,6 +212,15 @@ fn minor(version: &str) -> &str {
     match version.match_indices('.').nth(1) {
         Some((end, _)) => version.get(..end).unwrap_or(version),
         None => version,
+    }
+}
+
+/// Gives the plan the Python of a base that a person chose.
+pub fn settle_python(plan: &mut Plan, environment: &Environment) {
+    let carried = minor(&environment.python);
+    if !carried.is_empty() && carried != plan.python.version {
+        carried.clone_into(&mut plan.python.version);
+        plan.python.because = vec![Reason::said(format!("`{}` carries it", plan.base_image))];
     }
 }
 
@@ -845,6 +854,16 @@ mod tests {
         assert_eq!(plan.pip.constraints[0].spec, "numpy<2");
         assert_eq!(plan.apt[0].value, "ffmpeg");
         assert_eq!(plan.resolve_date, None);
+    }
+
+    #[test]
+    fn the_python_is_that_of_the_base_that_a_person_chose() {
+        let files = [("demo.py", SCRIPT), ("README.md", README)];
+        let mut plan = plan_of("2022-11-20", &files, &Overrides::default());
+        settle_python(&mut plan, &Environment { python: "3.12.4".to_owned(), ..Environment::default() });
+        assert_eq!(plan.python.version, "3.12");
+        settle_python(&mut plan, &Environment::default());
+        assert_eq!(plan.python.version, "3.12");
     }
 
     #[test]
