@@ -4,14 +4,17 @@
 # calls of each thread, with the seconds spent in them, the device and the size of the model. A wrapper passes on
 # arguments, results and exceptions as they are; what it does itself can fail without anyone noticing.
 #
-# Nothing is imported here that the framework has not imported itself.
+# Nothing is imported here but what is built into the interpreter: a module of the library may be half-way through its own
+# import when this is read.
 
-import functools
 import sys
 from _thread import _local
-from types import CodeType, FunctionType
+from _weakref import ref
 from time import perf_counter as clock
-from weakref import ref
+
+
+FunctionType = type(lambda: None)
+CodeType = type((lambda: None).__code__)
 
 
 def never():
@@ -20,6 +23,19 @@ def never():
 
 def always(_):
     return True
+
+
+def look_like(ours, original):
+    """What `functools.update_wrapper` does."""
+    annotations = "__annotate__" if hasattr(original, "__annotate__") else "__annotations__"
+    for part in ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__", annotations):
+        try:
+            setattr(ours, part, getattr(original, part))
+        except Exception:
+            pass
+    vars(ours).update(getattr(original, "__dict__", {}))
+    ours.__wrapped__ = original
+    ours.__repro_probe__ = True
 
 
 class Depth(_local):
@@ -214,11 +230,7 @@ def counted(name, original, site, skip=None):
                 PROBE.failed(error)
         return result
 
-    try:
-        functools.update_wrapper(probed, original)
-    except Exception:
-        probed.__wrapped__ = original
-    probed.__repro_probe__ = True
+    look_like(probed, original)
     return probed
 
 
@@ -445,7 +457,7 @@ def torch_compile(module):
         except Exception:
             return made
 
-    functools.update_wrapper(__call__, before)
+    look_like(__call__, before)
     context.__call__ = __call__
 
 
@@ -572,11 +584,7 @@ def eager_only(name, owner, methods, site):
                     return original(self, *arguments, **options)
                 return ours(self, *arguments, **options)
 
-            try:
-                functools.update_wrapper(__call__, original)
-            except Exception:
-                pass
-            __call__.__repro_probe__ = True
+            look_like(__call__, original)
             return __call__
 
         setattr(owner, method, choose(ours, original))
