@@ -139,13 +139,24 @@ struct Record {
     pid: i64,
     parent: i64,
     started: f64,
-    frameworks: BTreeMap<String, Framework>,
+    /// Not set where the process was killed: its last calls may be missing.
+    finished: bool,
+    frameworks: BTreeMap<String, FrameworkRecord>,
     imported: BTreeMap<String, ImportedRecord>,
     exception: Option<String>,
     help: bool,
     usage_error: Option<String>,
     children: u64,
     probe_errors: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FrameworkRecord {
+    #[serde(flatten)]
+    seen: Framework,
+    /// Library that was being imported, with the calls made before any other: they count where it is the program itself.
+    while_importing: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -187,8 +198,13 @@ pub fn read_evidence(folder: &Path, own_modules: &BTreeSet<String>) -> Evidence 
         evidence.help |= record.help;
         evidence.usage_error = evidence.usage_error.or(record.usage_error);
         evidence.probe_errors.extend(record.probe_errors);
-        for (name, framework) in record.frameworks {
-            merge(evidence.frameworks.entry(name).or_default(), framework);
+        for (name, FrameworkRecord { mut seen, while_importing }) in record.frameworks {
+            for calls in while_importing.iter().filter(|(library, _)| own_modules.contains(*library)).map(|(_, n)| *n) {
+                seen.calls = seen.calls.saturating_add(calls);
+                seen.calls_without_parameters = seen.calls_without_parameters.saturating_sub(calls);
+            }
+            seen.at_least |= !record.finished;
+            merge(evidence.frameworks.entry(name).or_default(), seen);
         }
         for (name, found) in record.imported {
             let entry = evidence.imported.entry(name).or_default();

@@ -4,16 +4,17 @@
 # calls of each thread, with the seconds spent in them, the device and the size of the model. A wrapper passes on
 # arguments, results and exceptions as they are; what it does itself can fail without anyone noticing.
 #
-# Nothing is imported here that the framework has not imported itself.
+# Nothing is imported here but what is built into the interpreter: a module of the library may be half-way through its own
+# import when this is read.
 
-import functools
 import sys
-import time
 from _thread import _local
-from types import CodeType, FunctionType
-from weakref import ref
+from _weakref import ref
+from time import perf_counter as clock
 
-clock = time.perf_counter
+
+FunctionType = type(lambda: None)
+CodeType = type((lambda: None).__code__)
 
 
 def never():
@@ -22,6 +23,19 @@ def never():
 
 def always(_):
     return True
+
+
+def look_like(ours, original):
+    """What `functools.update_wrapper` does."""
+    annotations = "__annotate__" if hasattr(original, "__annotate__") else "__annotations__"
+    for part in ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__", annotations):
+        try:
+            setattr(ours, part, getattr(original, part))
+        except Exception:
+            pass
+    vars(ours).update(getattr(original, "__dict__", {}))
+    ours.__wrapped__ = original
+    ours.__repro_probe__ = True
 
 
 class Depth(_local):
@@ -47,14 +61,16 @@ class Counter(object):
         self.fits = 0
         self.failed = 0
         self.seconds = 0.0
+        # Library -> calls made while it was imported, before any other.
+        self.importing = {}
         self.parameters = None
         self.devices = []
         self.models = []
         self.peak = None
         self.at_least = False
+        self.tired = False
         self.depth.n = 0
         self.next_look = 1
-        self.next_write = 1
         # id of a model -> (weak reference, is it a model at all, parameters): counting parameters is slow.
         self.known = {}
 
@@ -65,6 +81,8 @@ class Counter(object):
         record = {"calls": self.calls, "seconds": self.seconds}
         if self.without:
             record["calls_without_parameters"] = self.without
+        if self.importing:
+            record["while_importing"] = self.importing
         if self.fits:
             record["fits"] = self.fits
         if self.failed:
@@ -84,7 +102,7 @@ class Counter(object):
 
     def add_device(self, device):
         device = str(device)
-        if device and device not in self.devices and len(self.devices) < 8:
+        if device not in self.devices and len(self.devices) < 8:
             self.devices.append(device)
 
     def judge(self, owner, look):
@@ -104,54 +122,67 @@ class Counter(object):
             pass
         if size is not None:
             self.parameters = max(self.parameters or 0, size)
-            name = type(owner).__name__
-            if name not in self.models and len(self.models) < 8:
-                self.models.append(name)
+            kind = type(owner)
+            if kind.__module__ != "builtins" and kind.__name__ not in self.models and len(self.models) < 8:
+                self.models.append(kind.__name__)
         return size
 
-    def called(self, site, owner, arguments, seconds):
+    def called(self, site, owner, arguments, start, end):
         """Notes one outermost call that has returned."""
-        self.seconds += seconds
-        if site.fit:
+        self.seconds += end - start
+        counts = site.fit or self.judge(owner, site.look) is not None
+        if counts and not (self.calls or self.fits):
+            library = imported_now()
+            if library is not None:
+                self.importing[library] = self.importing.get(library, 0) + 1
+                counts = False
+        if not counts:
+            self.without += 1
+        elif site.fit:
             self.fits += 1
-            total = self.fits
         else:
-            size = self.judge(owner, site.look)
-            if size is None:
-                self.without += 1
-                total = self.without
-                if self.calls:
-                    return
-            else:
-                self.calls += 1
-                total = self.calls
-                if total >= self.next_look:
-                    self.next_look = total * 2
-                    device = site.device(owner, arguments if site.owner else arguments[1:])
-                    if device:
-                        self.add_device(device)
-                    self.give_way(site, total)
-        if total >= self.next_write:
-            self.next_write = total * 10
-            PROBE.write(False)
-        elif time.time() - PROBE.written > 2:
+            self.calls += 1
+        total = self.calls + self.fits
+        if counts and total >= self.next_look:
+            self.next_look = total * 2
+            try:
+                self.add_device(site.device(owner, arguments if site.owner else arguments[1:]))
+            except Exception:
+                # An array that is given away by the call, say, has no device any more.
+                pass
+            self.give_way(site, total)
+        if end >= PROBE.due and (counts or not total):
             PROBE.write(False)
 
     def give_way(self, site, total):
-        """Stops counting where counting would be felt: a long run of very short calls."""
-        if total < 16384 or self.at_least or "torch._dynamo" in sys.modules:
+        """Stops counting where counting would be felt, by more than one per cent: a long run of very short calls."""
+        if total < 16384 or self.tired or self.seconds / total > site.cost * 100:
             return
-        if self.seconds / total < site.cost * 50:
-            self.at_least = True
-            for owner, method, original, ours in self.sites:
-                if vars(owner).get(method) is ours:
-                    setattr(owner, method, original)
+        self.tired = self.at_least = True
+        if self.name == "torch" and not torch_lets_go():
+            return
+        for owner, method, original, ours in self.sites:
+            if vars(owner).get(method) is ours:
+                setattr(owner, method, original)
+
+
+def imported_now():
+    """The library that is being imported: what it tries out then need not be the program's work."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "<module>" and "-packages/" in code.co_filename:
+            module = str(frame.f_globals.get("__name__"))
+            if module != "__main__":
+                return module.split(".")[0]
+        frame = frame.f_back
+    return None
 
 
 class Site(object):
     """How to judge the calls of one wrapped method."""
 
-    def __init__(self, look=None, device=None, fit=False, cost=1e-6, accepts=always, owner=None):
+    def __init__(self, look=None, device=None, fit=False, cost=1.5e-6, accepts=always, owner=None):
         self.look = look or (lambda owner: 0)
         self.device = device or (lambda owner, arguments: "cpu")
         self.fit = fit
@@ -177,8 +208,10 @@ def counted(name, original, site, skip=None):
     skip = skip or never
 
     def probed(*arguments, **options):
-        if skip() or depth.n:
+        if skip() or depth.n or count.tired:
             return original(*arguments, **options)
+        # pytest and others leave a frame that says so out of their tracebacks.
+        __tracebackhide__ = True
         depth.n = 1
         start = clock()
         try:
@@ -192,16 +225,12 @@ def counted(name, original, site, skip=None):
         if site.accepts(result):
             try:
                 owner = site.owner or (arguments[0] if arguments else None)
-                count.called(site, owner, arguments, clock() - start)
+                count.called(site, owner, arguments, start, clock())
             except Exception as error:
                 PROBE.failed(error)
         return result
 
-    try:
-        functools.update_wrapper(probed, original)
-    except Exception:
-        probed.__wrapped__ = original
-    probed.__repro_probe__ = True
+    look_like(probed, original)
     return probed
 
 
@@ -290,14 +319,17 @@ def torch_parameters(torch, module):
     loss = sys.modules.get("torch.nn.modules.loss")
     if loss is not None and isinstance(module, loss._Loss):
         return None
-    size = sum(int(parameter.numel()) for parameter in module.parameters())
+    size = 0
+    for parameter in module.parameters():
+        if parameter.device.type == "meta":
+            # Shapes without values: nothing is computed.
+            return None
+        size += int(parameter.numel())
     if size:
         return size
-    # Frozen scripted modules keep their weights as constants, quantised ones as packed parameters.
+    # Quantised modules keep their weights as packed parameters.
     if isinstance(module, torch.jit.ScriptModule):
-        for node in module.inlined_graph.findAllNodes("prim::Constant"):
-            sizes = getattr(node.output().type(), "sizes", lambda: None)()
-            size += volume(sizes) if sizes else 0
+        size = constants_size(module)
     for part in module.modules():
         if hasattr(part, "_packed_params") or hasattr(part, "qweight"):
             size += 1
@@ -305,6 +337,27 @@ def torch_parameters(torch, module):
         if "quantized" in type(part).__module__ and callable(weight):
             size += int(weight().numel())
     return size or None
+
+
+def constants_size(scripted):
+    """Frozen modules and traced functions keep their weights as constants."""
+    graph = scripted.inlined_graph
+    size = 0
+    for node in graph.findAllNodes("prim::Constant"):
+        kind = node.output().type()
+        if kind.kind() == "TensorType":
+            size += volume(kind.sizes() or ())
+    return size
+
+
+def script_method_size(method):
+    C = sys.modules["torch"]._C
+
+    def size(module):
+        own = sum(int(parameter.numel()) for _, parameter in C.ParameterDict(module).items())
+        return own + sum(size(inner) for _, inner in C.ModuleDict(module).items())
+
+    return size(method.owner) or constants_size(method) or None
 
 
 def torch_device(module, arguments):
@@ -327,12 +380,25 @@ def torch_skip():
     return None
 
 
+def torch_lets_go():
+    """May methods be put back? Not where compiled code relies on what they were when it was compiled."""
+    utils = sys.modules.get("torch._dynamo.utils")
+    if utils is None:
+        return True
+    if utils.counters.get("frames"):
+        return False
+    before = getattr(getattr(utils, "unpatched_nn_module_call", None), "__wrapped__", None)
+    if before is not None:
+        utils.unpatched_nn_module_call = before
+    return True
+
+
 def torch_module(module):
     inner = 2e-7
     site = Site(torch_size, torch_device)
 
     def look(owner):
-        site.cost = max(site.cost, 1e-6 + inner * sum(1 for _ in owner.modules()))
+        site.cost = max(site.cost, 1.5e-6 + inner * sum(1 for _ in owner.modules()))
         return torch_size(owner)
 
     site.look = look
@@ -343,6 +409,12 @@ def torch_module(module):
     if tracing is not None:
         # While torch.jit.trace records, looking at a tensor's size would become part of the recording.
         site.accepts = lambda _: tracing() is None
+    # Methods of scripted modules other than `forward`, and traced functions.
+    for kind, look in (("ScriptMethod", script_method_size), ("ScriptFunction", lambda function: constants_size(function) or None)):
+        if hasattr(module._C, kind):
+            wrap("torch", getattr(module._C, kind), "__call__", Site(look, torch_argument_device, accepts=site.accepts))
+    # A training by hand, out of tensors and functions, has no module to be called.
+    wrap("torch", module.autograd, "backward", Site(device=torch_result_device, fit=True), torch_skip())
 
 
 def compiled_size(function):
@@ -385,7 +457,7 @@ def torch_compile(module):
         except Exception:
             return made
 
-    functools.update_wrapper(__call__, before)
+    look_like(__call__, before)
     context.__call__ = __call__
 
 
@@ -395,6 +467,10 @@ def torch_argument_device(_, arguments):
         if device is not None:
             return device
     return "cpu"
+
+
+def torch_result_device(tensors, _):
+    return torch_argument_device(None, tensors if isinstance(tensors, (list, tuple)) else [tensors])
 
 
 # onnxruntime
@@ -416,13 +492,17 @@ def onnxruntime(module):
 # TensorFlow and Keras
 
 
-def tensor_device(value):
+def first_leaf(value):
     for _ in range(4):
         if isinstance(value, dict):
             value = next(iter(value.values()), None)
         elif isinstance(value, (list, tuple)):
             value = value[0] if value else None
-    device = getattr(value, "device", None)
+    return value
+
+
+def tensor_device(value):
+    device = getattr(first_leaf(value), "device", None)
     return str(device).rsplit("device:", 1)[-1].lower() if isinstance(device, str) and device else None
 
 
@@ -486,12 +566,10 @@ def eager_only(name, owner, methods, site):
     count = counter(name)
 
     def symbolic(value):
-        for _ in range(4):
-            if isinstance(value, dict):
-                value = next(iter(value.values()), None)
-            elif isinstance(value, (list, tuple)):
-                value = value[0] if value else None
+        value = first_leaf(value)
         kind = type(value).__name__
+        if not type(value).__module__.startswith(("keras", "tf_keras", "tensorflow")):
+            return False
         return kind in ("KerasTensor", "SymbolicTensor", "Tensor", "Placeholder", "Variable") and not hasattr(value, "_numpy")
 
     for method in methods.split():
@@ -506,11 +584,7 @@ def eager_only(name, owner, methods, site):
                     return original(self, *arguments, **options)
                 return ours(self, *arguments, **options)
 
-            try:
-                functools.update_wrapper(__call__, original)
-            except Exception:
-                pass
-            __call__.__repro_probe__ = True
+            look_like(__call__, original)
             return __call__
 
         setattr(owner, method, choose(ours, original))
@@ -523,11 +597,23 @@ def keras_size(model):
         return variables_size(model.weights)
 
 
+def keras_layer_size(layer):
+    if "preprocessing" in type(layer).__module__:
+        return None
+    return keras_size(layer) or (0 if hasattr(layer, "predict") else None)
+
+
+def keras_name(module):
+    return "tensorflow" if module.__name__.startswith("tensorflow") else "keras"
+
+
 def keras_model(module):
-    name = "tensorflow" if module.__name__.startswith("tensorflow") else "keras"
-    site = Site(keras_size, tensorflow_device)
-    wrap(name, module.Model, "predict predict_on_batch predict_generator evaluate test_on_batch fit fit_generator train_on_batch", site)
-    eager_only(name, module.Model, "__call__", site)
+    methods = "predict predict_on_batch predict_generator evaluate test_on_batch fit fit_generator train_on_batch"
+    wrap(keras_name(module), module.Model, methods, Site(keras_size, tensorflow_device))
+
+
+def keras_layer(module):
+    eager_only(keras_name(module), module.Layer, "__call__", Site(keras_layer_size, tensorflow_device))
 
 
 def building_a_graph():
@@ -542,6 +628,10 @@ def tensorflow_function(module):
 
 def tensorflow_concrete(module):
     wrap("tensorflow", module.ConcreteFunction, "__call__", Site(concrete_size, tensorflow_device), building_a_graph)
+
+
+def tensorflow_gradient(module):
+    wrap("tensorflow", module.GradientTape, "gradient", Site(device=tensorflow_device, fit=True), building_a_graph)
 
 
 def tensorflow_session(module):
@@ -563,18 +653,35 @@ def jax_size(executable):
     if name.startswith("jit_"):
         name = name[4:]
     name = name[4:-1] if name.startswith("jit(") else name
+    if name in ("scan", "while", "fn"):
+        # What a program steps through by JAX's own loops.
+        return jax_multiplies(executable)
+    if name.startswith("_"):
+        own = any(hasattr(module, name) for key, module in list(sys.modules.items()) if key.startswith("jax."))
+        return None if own else jax_multiplies(executable)
     for module in ("jax.numpy", "jax.lax", "jax.random", "jax.nn", "jax.nn.initializers", "jax.scipy.linalg", "jax.numpy.linalg"):
         if hasattr(sys.modules.get(module), name):
             return None
-    return None if name.startswith("_") or "convert_element_type" in name or name == "fn" else 0
+    return None if "convert_element_type" in name else 0
 
 
-def jax_device(executable, arguments):
-    for argument in arguments:
-        devices = getattr(argument, "devices", None)
-        for device in devices() if callable(devices) else ():
-            return "cpu" if device.platform == "cpu" else "%s:%d" % (device.platform, device.id)
-    return "cpu"
+def jax_multiplies(executable):
+    text = "".join(module.to_string() for module in executable.xla_executable.hlo_modules())
+    return 0 if " dot(" in text or " convolution(" in text else None
+
+
+def jax_device(owner, arguments):
+    executable = getattr(owner, "xla_executable", None)
+    if executable is not None:
+        device = executable.local_devices()[0]
+    else:
+        device = next(iter(first_leaf(list(arguments)).devices()))
+    return "cpu" if device.platform == "cpu" else "%s:%d" % (device.platform, device.id)
+
+
+def jax_computes(result):
+    """Not while a function is being compiled: it is counted when it runs."""
+    return first_leaf(result).__class__.__name__ != "DynamicJaxprTracer"
 
 
 def jax(module):
@@ -584,10 +691,14 @@ def jax(module):
 
 
 def flax(module):
-    def size(owner):
-        return 0
+    wrap("jax", module.Module, "apply", Site(device=jax_device, accepts=jax_computes))
 
-    wrap("jax", module.Module, "apply", Site(size, jax_device))
+
+def jax_layers(module):
+    # Outside of compiled functions a model is a sequence of these.
+    for layer in ("Linear", "LinearGeneral", "Conv", "ConvND", "ConvNDTranspose", "ConvTranspose", "Embed"):
+        if hasattr(module, layer):
+            wrap("jax", getattr(module, layer), "__call__", Site(device=jax_device, accepts=jax_computes))
 
 
 # scikit-learn
@@ -690,6 +801,10 @@ def ctranslate2(module):
 
 def llama_cpp(module):
     wrap("llama_cpp", module.Llama, "eval embed create_embedding", Site(llama_size))
+
+
+def llama_cpp_library(module):
+    wrap("llama_cpp", module, "llama_decode llama_encode llama_eval", Site())
 
 
 def llama_size(model):
@@ -833,21 +948,33 @@ HANDLERS = {
     "tensorflow.python.eager.polymorphic_function.concrete_function": tensorflow_concrete,
     "tensorflow.python.eager.polymorphic_function.monomorphic_function": tensorflow_concrete,
     "tensorflow.python.keras.engine.training": keras_model,
+    "tensorflow.python.eager.backprop": tensorflow_gradient,
+    "tensorflow.python.keras.engine.base_layer": keras_layer,
     "tensorflow.lite.python.interpreter": tflite,
     "tflite_runtime.interpreter": tflite,
     "ai_edge_litert.interpreter": tflite,
     "keras.engine.training": keras_model,
+    "keras.engine.base_layer": keras_layer,
     "keras.src.engine.training": keras_model,
+    "keras.src.engine.base_layer": keras_layer,
     "keras.src.models.model": keras_model,
+    "keras.src.layers.layer": keras_layer,
     "tf_keras.src.engine.training": keras_model,
+    "tf_keras.src.engine.base_layer": keras_layer,
     "jax.interpreters.pxla": jax,
     "jax._src.interpreters.pxla": jax,
     "flax.linen.module": flax,
+    "flax.nnx.nn.linear": jax_layers,
+    "equinox.nn._linear": jax_layers,
+    "equinox.nn._conv": jax_layers,
+    "haiku._src.basic": jax_layers,
+    "haiku._src.conv": jax_layers,
     "sklearn.base": scikit_learn,
     "xgboost.core": xgboost,
     "lightgbm.basic": lightgbm,
     "catboost.core": catboost,
     "ctranslate2": ctranslate2,
+    "llama_cpp.llama_cpp": llama_cpp_library,
     "llama_cpp.llama": llama_cpp,
     "dlib": dlib,
     "cv2": opencv,

@@ -280,49 +280,120 @@ fn places(engine: &Engine, image: &str) -> Vec<String> {
     places
 }
 
-/// Runs one program in a container, as a smoke run does.
-fn contained(engine: &Engine, image: &str, places: &[String], case: &Case, interpreter: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let probe = install_into(folder.path()).unwrap();
-    let mut mounts = probe.mounts(places);
-    mounts.push(Mount::Bind {
-        source: case.path.parent().unwrap().to_owned(),
-        target: "/srv/programs".into(),
-        read_only: true,
-    });
-    // A shell before it: the kernel spares process 1 of a container, even from itself.
-    let mut command: Vec<String> = ["sh", "-c", "\"$@\"; exit $?", "sh", interpreter].map(str::to_owned).to_vec();
-    command.extend(case.options());
-    command.push(format!("/srv/programs/{}", case.name()));
-    let request = RunRequest {
-        image: image.to_owned(),
-        command: Some(command),
-        name: "test-probe".into(),
-        mounts,
-        env: case.environment(),
-        workdir: Some("/srv/programs".into()),
-        timeout: Some(Duration::from_mins(5)),
-        ..RunRequest::default()
-    };
-    let mut lines = Vec::new();
-    let outcome =
-        engine.run(&request, &folder.path().join("run.log"), &mut |line| lines.push(line.to_owned())).unwrap();
-    case.check(outcome.exit_code, &lines.join("\n"), probe.evidence(&BTreeSet::new()));
+/// What a program in a container did: exit code, both outputs.
+#[derive(Debug)]
+struct Done {
+    exit_code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Where a program is run.
+struct Place<'a> {
+    engine: &'a Engine,
+    image: &'a str,
+    site_packages: &'a [String],
+    interpreter: &'a str,
+}
+
+impl Place<'_> {
+    /// Runs a program in a container, as a smoke run does.
+    fn run(&self, case: &Case, probe: Option<&Probe>) -> Done {
+        let folder = tempfile::tempdir().unwrap();
+        let said = folder.path().join("said");
+        fs::create_dir(&said).unwrap();
+        fs::set_permissions(&said, fs::Permissions::from_mode(0o777)).unwrap();
+        let mut mounts = probe.map(|probe| probe.mounts(self.site_packages)).unwrap_or_default();
+        let programs = case.path.parent().unwrap().to_owned();
+        mounts.push(Mount::Bind { source: programs, target: "/srv/programs".into(), read_only: true });
+        mounts.push(Mount::Bind { source: said.clone(), target: "/srv/said".into(), read_only: false });
+        // A shell before it: the kernel spares process 1 of a container, even from itself.
+        let script = "\"$@\" > /srv/said/stdout 2> /srv/said/stderr; exit $?";
+        let mut command: Vec<String> = ["sh", "-c", script, "sh", self.interpreter].map(str::to_owned).to_vec();
+        command.extend(case.options());
+        command.push(format!("/srv/programs/{}", case.name()));
+        let request = RunRequest {
+            image: self.image.to_owned(),
+            command: Some(command),
+            name: "test-probe".into(),
+            mounts,
+            env: case.environment(),
+            workdir: Some("/srv/programs".into()),
+            timeout: Some(Duration::from_mins(5)),
+            ..RunRequest::default()
+        };
+        let outcome = self.engine.run(&request, &folder.path().join("run.log"), &mut |_| {}).unwrap();
+        let read = |name: &str| String::from_utf8_lossy(&fs::read(said.join(name)).unwrap_or_default()).into_owned();
+        Done { exit_code: outcome.exit_code, stdout: read("stdout"), stderr: read("stderr") }
+    }
+
+    /// Runs a program as it is and with the probe, which must make no difference but for the record.
+    fn check(&self, case: &Case) {
+        let folder = tempfile::tempdir().unwrap();
+        let probe = install_into(folder.path()).unwrap();
+        let (plain, probed) = (self.run(case, None), self.run(case, Some(&probe)));
+        let name = case.name();
+        if case.value("differs").is_none() {
+            assert_eq!(
+                (plain.exit_code, &plain.stdout),
+                (probed.exit_code, &probed.stdout),
+                "{name}: {}",
+                plain.stderr
+            );
+            assert_eq!(without_times(&plain.stderr), without_times(&probed.stderr), "{name}");
+        }
+        case.check(probed.exit_code, &format!("{}{}", probed.stdout, probed.stderr), probe.evidence(&BTreeSet::new()));
+    }
+
+    /// Five runs of ten seconds each as it is and with the probe, in turns: the probe takes two per cent at most.
+    fn check_cost(&self, case: &Case) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut seconds: [Vec<f64>; 2] = Default::default();
+        for _ in 0..5 {
+            for (probed, all) in [false, true].into_iter().zip(&mut seconds) {
+                let probe = install_into(folder.path()).unwrap();
+                let done = self.run(case, probed.then_some(&probe));
+                let said = done.stderr.lines().find_map(|line| line.strip_suffix(" s of processor time"));
+                all.push(said.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{done:?}")));
+            }
+        }
+        for all in &mut seconds {
+            all.sort_by(f64::total_cmp);
+        }
+        let [plain, probed] = seconds;
+        let name = case.name();
+        anstream::eprintln!(
+            "{name}: median {:.3} s as it is, {:.3} s with the probe: {plain:?} {probed:?}",
+            plain[2],
+            probed[2]
+        );
+        assert!(plain[2] > 8.0, "{name} is too short");
+        // What else the machine does can spoil either of them.
+        let ratio = (probed[2] / plain[2]).min(probed[0] / plain[0]);
+        assert!(ratio < 1.02, "{name}: {ratio} of {plain:?}");
+    }
+}
+
+/// What libraries report beside the results, without what is another with every run: times, processes, temporary files.
+fn without_times(text: &str) -> String {
+    let temporary = regex::Regex::new(r"/tmp/\S+|\d+").unwrap();
+    temporary.replace_all(text, "#").into_owned()
 }
 
 #[test]
 fn real_onnxruntime_is_counted_in_a_container_for_a_user_without_rights() {
     let Some((engine, image)) = image(USUAL_BASE, "onnxruntime scikit-learn", None) else { return };
-    let places = places(&engine, &image);
+    let site_packages = places(&engine, &image);
+    let place = Place { engine: &engine, image: &image, site_packages: &site_packages, interpreter: "python" };
     for case in Case::all("programs") {
-        contained(&engine, &image, &places, &case, "python");
+        place.check(&case);
     }
     // A virtual environment inside the image.
     let inference = Case::all("programs").into_iter().find(|case| case.name() == "inference.py").unwrap();
-    contained(&engine, &image, &places, &inference, "/srv/environment/bin/python");
+    Place { interpreter: "/srv/environment/bin/python", ..place }.check(&inference);
     for case in Case::all("frameworks") {
         if case.value("needs") == Some("scikit-learn") {
-            contained(&engine, &image, &places, &case, "python");
+            place.check(&case);
         }
     }
 }
@@ -343,9 +414,14 @@ fn every_framework_is_counted_in_a_container() {
     for ((base, needs), cases) in groups.iter().filter(|((_, needs), _)| needs.contains(&only)) {
         let apt = cases.iter().find_map(|case| case.value("apt"));
         let Some((engine, image)) = image(base, needs, apt) else { return };
-        let places = places(&engine, &image);
+        let site_packages = places(&engine, &image);
+        let place = Place { engine: &engine, image: &image, site_packages: &site_packages, interpreter: "python" };
         for case in cases {
-            contained(&engine, &image, &places, case, "python");
+            place.check(case);
+            anstream::eprintln!("{} with {needs}", case.name());
+        }
+        for case in cases.iter().filter(|case| case.value("cost").is_some()) {
+            place.check_cost(case);
         }
         drop(engine.remove_image(&image));
     }
@@ -371,14 +447,21 @@ fn records_that_are_none_are_reported_and_change_nothing() {
         "2-b.json",
         r#"{"pid":2,"parent":1,"started":2.0,"exception":"KeyError: y","frameworks":{"torch":{"calls":18446744073709551615,"device":"cuda:0","devices":["cuda:0"]}}}"#,
     );
+    write(
+        "7-g.json",
+        r#"{"pid":3,"parent":1,"started":3.0,"finished":true,"frameworks":{"onnxruntime":{"calls":0,"calls_without_parameters":3,"while_importing":{"mine":2,"theirs":1}}}}"#,
+    );
     write("3-c.json", "{");
     write("4-d.json.part", "{");
     write("5-e.json", r#"{"pid":[]}"#);
     std::os::unix::fs::symlink("/etc/hostname", probe.records.join("6-f.json")).unwrap();
-    let evidence = probe.evidence(&BTreeSet::new());
+    let evidence = probe.evidence(&BTreeSet::from(["mine".to_owned()]));
     let torch = &evidence.frameworks["torch"];
     assert_eq!((torch.calls, torch.parameters, torch.device.as_deref()), (u64::MAX, Some(5), Some("cpu")));
-    assert_eq!((evidence.processes, evidence.probe_errors.len()), (2, 3));
+    assert!(torch.at_least, "no record says that its process came to an end");
+    let tried = &evidence.frameworks["onnxruntime"];
+    assert_eq!((tried.calls, tried.calls_without_parameters, tried.at_least), (2, 1, false));
+    assert_eq!((evidence.processes, evidence.probe_errors.len()), (3, 3));
     assert_eq!(evidence.exception.as_deref(), Some("ValueError: x"));
     assert!(evidence.imported["torch"].direct);
 }

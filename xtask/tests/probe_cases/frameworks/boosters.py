@@ -11,9 +11,9 @@ import lightgbm
 import numpy
 import xgboost
 
-x = numpy.random.rand(60, 3)
+x = numpy.random.RandomState(0).rand(60, 3)
 y = (x[:, 0] > 0.5).astype(int)
-xgboost.XGBClassifier(n_estimators=3).fit(x, y).predict(x)
-xgboost.train({}, xgboost.DMatrix(x, y), 2).predict(xgboost.DMatrix(x))
-lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(x, y).predict(x)
-catboost.CatBoostClassifier(iterations=3, verbose=0, train_dir="/tmp/catboost").fit(x, y).predict(x)
+print(xgboost.XGBClassifier(n_estimators=3).fit(x, y).predict(x)[:3].tolist())
+print(xgboost.train({}, xgboost.DMatrix(x, y), 2).predict(xgboost.DMatrix(x))[:3].tolist())
+print(lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(x, y).predict(x)[:3].tolist())
+print(catboost.CatBoostClassifier(iterations=3, verbose=0, train_dir="/tmp/catboost").fit(x, y).predict(x)[:3].tolist())

@@ -1,4 +1,4 @@
-# needs: jax[cpu] flax
+# needs: tensorflow-cpu ai-edge-litert jax[cpu] flax equinox dm-haiku
 # exit: 0
 # success: true
 # seen: jax 2+

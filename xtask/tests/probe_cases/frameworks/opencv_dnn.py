@@ -2,17 +2,17 @@
 # exit: 0
 # success: true
 # seen: opencv 1
-# seen: openvino 1
-# seen: dlib 1
+# seen: openvino 2
 import cv2
-import dlib
 import numpy
 import openvino
 from model_bytes import MODEL
 
 network = cv2.dnn.readNetFromONNX(numpy.frombuffer(MODEL, numpy.uint8))
-network.setInput(numpy.zeros((1, 2), "float32"))
-print(network.forward())
+network.setInput(numpy.ones((1, 2), "float32"))
+print(network.forward().tolist())
 core = openvino.Core()
-print(core.compile_model(core.read_model(MODEL), "CPU")(numpy.ones((1, 2), "float32"))[0])
-print(len(dlib.get_frontal_face_detector()(numpy.zeros((100, 100), "uint8"), 1)))
+compiled = core.compile_model(core.read_model(MODEL), "CPU")
+print(compiled(numpy.ones((1, 2), "float32"))[0].tolist())
+request = compiled.create_infer_request()
+print(next(iter(request.infer([numpy.ones((1, 2), "float32")]).values())).tolist())

@@ -1,4 +1,4 @@
-# needs: tensorflow-cpu
+# needs: tensorflow-cpu ai-edge-litert jax[cpu] flax equinox dm-haiku
 # exit: 0
 # success: true
 # seen: keras 3
@@ -11,11 +11,12 @@ import tempfile
 import numpy
 import tensorflow as tf
 
+tf.keras.utils.set_random_seed(0)
 inputs = tf.keras.Input((3,))
 model = tf.keras.Model(inputs, tf.keras.layers.Dense(2)(inputs))
 model.compile(loss="mse")
-model(numpy.zeros((1, 3), "float32"))
-model.predict(numpy.zeros((4, 3)), verbose=0)
+print(model(numpy.ones((1, 3), "float32")).numpy().tolist())
+print(model.predict(numpy.ones((4, 3)), verbose=0).tolist())
 model.fit(numpy.zeros((4, 3)), numpy.zeros((4, 2)), verbose=0)
 
 

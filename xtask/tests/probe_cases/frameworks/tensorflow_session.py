@@ -1,4 +1,4 @@
-# needs: tensorflow-cpu
+# needs: tensorflow-cpu ai-edge-litert jax[cpu] flax equinox dm-haiku
 # exit: 0
 # success: true
 # seen: tensorflow 1

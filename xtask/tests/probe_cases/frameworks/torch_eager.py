@@ -1,11 +1,15 @@
-# needs: torch numpy
+# needs: torch numpy transformers diffusers ctranslate2 keras
+# apt: g++
 # exit: 0
 # success: true
 # level: inferred
-# seen: torch 3
+# seen: torch 4
+# seen: torch fits 3
 # seen: torch parameters 22
 # seen: torch device cpu
 import torch
+
+torch.manual_seed(0)
 
 
 class Model(torch.nn.Module):
@@ -18,6 +22,11 @@ class Model(torch.nn.Module):
 
 
 model = Model()
+model.register_forward_hook(lambda module, inputs, output: output * 2)
 loss = torch.nn.MSELoss()
+optimizer = torch.optim.Adam(model.parameters())
 for _ in range(3):
-    loss(model(torch.zeros(2, 3)), torch.ones(2, 1)).backward()
+    loss(model(torch.rand(2, 3)), torch.ones(2, 1)).backward()
+    optimizer.step()
+with torch.no_grad():
+    print(model(torch.ones(2, 3)).tolist())

@@ -1,4 +1,4 @@
-# needs: torch numpy
+# needs: torch numpy transformers diffusers ctranslate2 keras
 # exit: 0
 # success: false
 # because: never called

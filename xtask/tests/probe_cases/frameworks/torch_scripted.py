@@ -1,8 +1,11 @@
-# needs: torch numpy
+# needs: torch numpy transformers diffusers ctranslate2 keras
 # exit: 0
 # success: true
-# seen: torch 5+
+# seen: torch 9+
+# seen: torch parameters 16
 import torch
+
+torch.manual_seed(0)
 
 
 class Model(torch.nn.Module):
@@ -13,16 +16,29 @@ class Model(torch.nn.Module):
     def forward(self, x):
         return self.layer(x)
 
+    @torch.jit.export
+    def encode(self, x):
+        return torch.tanh(self.layer(x))
+
 
 model = Model().eval()
-example = torch.zeros(1, 3)
+example = torch.ones(1, 3)
 scripted = torch.jit.script(model)
-scripted(example)
-torch.jit.freeze(scripted)(example)
+print(scripted(example).tolist())
+print(torch.jit.freeze(scripted)(example).tolist())
+scripted.save("/tmp/scripted.pt")
+loaded = torch.jit.load("/tmp/scripted.pt")
+print(loaded.encode(example).tolist())
+print(loaded.forward(example).tolist())
 # Tracing runs the model too, but what it records must not change; it is not counted.
 traced = torch.jit.trace(model, example)
 traced.save("/tmp/model.pt")
-torch.jit.load("/tmp/model.pt")(example)
-torch.fx.symbolic_trace(model)(example)
+print(torch.jit.load("/tmp/model.pt")(example).tolist())
+weight = torch.ones(3, 4)
+function = torch.jit.trace(lambda x: x @ weight, example)
+print(function(example).tolist())
+print(torch.fx.symbolic_trace(model)(example).tolist())
 exported = torch.export.export(model, (example,)).module()
-exported(example)
+print(exported(example).tolist())
+# A function without a weight is no model.
+torch.jit.script(torch.nn.functional.relu)(example)
