@@ -162,7 +162,7 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
                 workdir: overrides.workdir.clone().unwrap_or_default(),
                 samples: Vec::new(),
             },
-            kind: Kind::Script,
+            kind: kind_of(line),
             snippet: None,
             because: vec!["`repro.toml` or the command line says so".to_owned()],
             changes: Vec::new(),
@@ -185,6 +185,18 @@ fn main_command(best: Option<&Candidate>, overrides: &Overrides) -> Option<Main>
     main.command.samples.sort();
     main.command.samples.dedup();
     Some(main)
+}
+
+/// What a command that a person wrote starts.
+fn kind_of(line: &str) -> Kind {
+    let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+    match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
+        ("jupyter", _) => Kind::Notebook,
+        (python, "-m") if python.starts_with("python") => Kind::Module,
+        (start, _) if start.starts_with("python") || start.contains(['/', '.', '=']) => Kind::Script,
+        ("sh" | "bash" | "cd" | "env" | "", _) => Kind::Script,
+        _ => Kind::ConsoleScript,
+    }
 }
 
 // ---- Python ---------------------------------------------------------------------------------------------
