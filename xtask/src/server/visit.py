@@ -341,9 +341,11 @@ def streamlit(server, prefix):
         if status != 101:
             server.note("streamlit: the page", status, "")
             return
-        message = b"\x5a\x00"
-        mask = os.urandom(4)
-        peer.sendall(b"\x82" + bytes([0x80 | len(message)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(message)))
+        def send(kind, data):
+            mask = os.urandom(4)
+            peer.sendall(bytes([kind, 0x80 | len(data)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data)))
+
+        send(0x82, b"\x5a\x00")
         whole = b""
         while time.time() < server.deadline:
             head = stream.read(2)
@@ -354,7 +356,12 @@ def streamlit(server, prefix):
                 length = struct.unpack(">H", stream.read(2))[0]
             elif length == 127:
                 length = struct.unpack(">Q", stream.read(8))[0]
-            whole += stream.read(length)
+            data = stream.read(length)
+            if head[0] & 15 == 9:
+                # A ping: whoever does not answer is dropped.
+                send(0x8A, data)
+                continue
+            whole += data
             if head[0] & 128:
                 if 6 in fields_of(whole):
                     server.note("streamlit: the page, run for one visitor", 200, "the program ran to its end")
