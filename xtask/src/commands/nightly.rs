@@ -19,7 +19,7 @@ use crate::{files, interrupt, report, setup};
 /// `.github/nightly/YYYY-MM-DD.md`; commit it.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask nightly --setup\n  cargo xtask nightly --shard 2/4   # its part of the repositories and proofs; \
+    after_help = "Examples:\n  cargo xtask nightly --setup\n  cargo xtask nightly --only repositories,broken\n  cargo xtask nightly --shard 2/4   # its part of the repositories and proofs; \
     the tests and the benchmark are in the first part\n\n\
     Exit codes: 0 everything went well, 1 a step failed, 2 usage, 3 no engine"
 )]
@@ -30,9 +30,22 @@ pub struct Args {
     /// The I-th of N parts of the repositories, proofs and set-ups
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
+    /// Only these parts
+    #[arg(long, value_enum, value_name = "PART,…", value_delimiter = ',')]
+    only: Vec<Part>,
     /// Put the dated result here instead
     #[arg(long, value_name = "DIR", default_value = ".github/nightly")]
     results: PathBuf,
+}
+
+/// A part of the night's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Tests,
+    Repositories,
+    Proofs,
+    Broken,
+    Benchmark,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -49,7 +62,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let [repositories, proofs, broken, benchmark] = tables.each_ref().map(|path| path.display().to_string());
     let mut steps = Steps::keeping_output(&project);
-    if part == 1 {
+    let wanted = |part: Part| args.only.is_empty() || args.only.contains(&part);
+    if part == 1 && wanted(Part::Tests) {
         let variables = [("REPRO_ENGINE_REQUIRED", "1"), ("REPRO_LONG", "1")];
         steps.cargo("tests, the long ones too", &["test", "--workspace", "--no-fail-fast", "--quiet"], &variables);
     }
@@ -57,10 +71,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut verify = vec!["verify-all", "--fresh", "--shard", &shard, "--summary", &repositories];
     let junit = folder.join("repositories.xml").display().to_string();
     verify.extend(["--junit", &junit]);
-    steps.xtask("every repository", &verify);
-    steps.xtask("proofs of the notes", &["lint-notes", "--verify", "--shard", &shard, "--summary", &proofs]);
-    steps.xtask("broken set-ups", &["broken", "--shard", &shard, "--summary", &broken]);
-    if part == 1 {
+    if wanted(Part::Repositories) {
+        steps.xtask("every repository", &verify);
+    }
+    if wanted(Part::Proofs) {
+        steps.xtask("proofs of the notes", &["lint-notes", "--verify", "--shard", &shard, "--summary", &proofs]);
+    }
+    if wanted(Part::Broken) {
+        steps.xtask("broken set-ups", &["broken", "--shard", &shard, "--summary", &broken]);
+    }
+    if part == 1 && wanted(Part::Benchmark) {
         // Last, so that nothing else of ours is running or being cleaned up.
         steps.xtask("benchmark", &["bench", "--summary", &benchmark]);
     }
