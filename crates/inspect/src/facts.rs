@@ -141,10 +141,16 @@ pub struct Project {
     pub backend: Option<String>,
     /// Console scripts: name -> `module:function`.
     pub console_scripts: BTreeMap<String, String>,
+    /// Files that it installs as commands (`scripts=[…]`), relative to the root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
     /// Names of its extras.
     pub extras: Vec<String>,
     /// Importable top-level names with the folder (or file) that holds each, relative to the root.
     pub packages: BTreeMap<String, String>,
+    /// Top-level names of modules that installing it compiles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<String>,
     /// Languages of extension modules that installing it compiles.
     pub native: BTreeSet<Native>,
     /// Dotted names of its CUDA extensions.
