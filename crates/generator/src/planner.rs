@@ -60,7 +60,7 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
         Some(date) => Some(date.to_owned()),
         None => dated(&source.committed, &python.version, knowledge, &mut warnings),
     };
-    let project = project_install(facts, best);
+    let project = project_install(facts, best, &source);
     let mut plan = Plan {
         repo: repo.to_owned(),
         gpu,
@@ -342,7 +342,7 @@ fn range_of(spec: &str) -> Option<VersionSpecifiers> {
 
 // ---- what is installed ----------------------------------------------------------------------------------
 
-fn project_install(facts: &Facts, best: Option<&Candidate>) -> Option<ProjectInstall> {
+fn project_install(facts: &Facts, best: Option<&Candidate>, source: &Source) -> Option<ProjectInstall> {
     let project = project_of(facts, best)?;
     let folder = if project.folder.is_empty() { "." } else { &project.folder };
     let mut because = vec![match &project.evidence {
@@ -359,6 +359,7 @@ fn project_install(facts: &Facts, best: Option<&Candidate>) -> Option<ProjectIns
         because.push(Reason::said("extensions are built in place, so that the checkout does not shadow them"));
     }
     let isolated = project.setup_imports.is_empty();
+    let released = (source.kind == SourceKind::Pypi).then(|| source.commit.clone());
     if !isolated {
         because.push(Reason::said(format!("its setup imports {}", project.setup_imports.join(", "))));
     }
@@ -372,7 +373,7 @@ fn project_install(facts: &Facts, best: Option<&Candidate>) -> Option<ProjectIns
         cuda_extensions: project.cuda_extensions.clone(),
         version_from_vcs: project
             .version_from_vcs
-            .then(|| project.version.clone().unwrap_or_else(|| "0.0.0".to_owned())),
+            .then(|| project.version.clone().or(released).unwrap_or_else(|| "0.0.0".to_owned())),
         because,
     })
 }
@@ -408,12 +409,25 @@ fn declared_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate
         }
         add_requirement(plan, requirement, "declared");
     }
+    build_requirements(plan, facts);
     for requirement in facts.requirements.iter().filter(|r| r.scope == Scope::Constraint) {
         let reason = Reason::seen("a constraint of upstream", &requirement.evidence);
         edit::apply(plan, &Edit::PipPin(requirement.spec.clone()), &reason, None);
     }
     for index in &facts.stated.indexes {
         plan.pip.indexes.push(Because::new(index.value.clone(), Reason::seen("named upstream", &index.evidence)));
+    }
+}
+
+/// What builds the project, where it is built without an environment of its own.
+fn build_requirements(plan: &mut Plan, facts: &Facts) {
+    let Some(project) = plan.project.as_ref().filter(|project| !project.isolated) else { return };
+    let folder = project.folder.clone();
+    let is_its = |path: &str| path.rsplit_once('/').map_or("", |(folder, _)| folder) == folder;
+    for requirement in facts.requirements.iter().filter(|r| r.scope == Scope::Build && is_its(&r.evidence.path)) {
+        if !plan.pip.requirements.iter().any(|wanted| wanted.name == requirement.name) {
+            add_requirement(plan, requirement, "the project is built with it");
+        }
     }
 }
 
@@ -478,7 +492,8 @@ fn without_local_label(spec: &str) -> String {
 /// Adds what the main command's code imports and nobody declares.
 fn imported_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate>, knowledge: &KnowledgeBase) {
     let Some(best) = best else { return };
-    let own: BTreeSet<String> = facts.projects.iter().flat_map(|p| p.packages.keys().cloned()).collect();
+    let own: BTreeSet<String> =
+        facts.projects.iter().flat_map(|p| p.packages.keys().chain(&p.extensions).cloned()).collect();
     for (module, evidence) in &best.imports.required {
         let top = module.split('.').next().unwrap_or(module);
         if own.contains(top) || knowledge.is_stdlib(top, &plan.python.version) {
@@ -769,7 +784,11 @@ mod tests {
     /// Plans a repository given as texts, of a commit on `date`.
     fn plan_of(date: &str, files: &[(&str, &str)], overrides: &Overrides) -> Plan {
         let tree = Tree::from_texts(files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())));
-        let source = Source {
+        plan("user/repo", &inspect(&tree), source(date), repro_knowledge::base(), overrides)
+    }
+
+    fn source(date: &str) -> Source {
+        Source {
             kind: SourceKind::Git,
             location: "https://mirror.example/user/repo".to_owned(),
             commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
@@ -778,8 +797,7 @@ mod tests {
             sdist: None,
             submodules: Vec::new(),
             lfs: false,
-        };
-        plan("user/repo", &inspect(&tree), source, repro_knowledge::base(), overrides)
+        }
     }
 
     fn specs(plan: &Plan) -> Vec<&str> {
@@ -805,6 +823,33 @@ mod tests {
         let files = [("demo.py", SCRIPT), ("README.md", README), ("setup.py", setup), ("x/__init__.py", "")];
         let plan = plan_of("2022-11-20", &files, &Overrides::default());
         assert!(specs(&plan).contains(&"torch>=1.7,<2"), "{:?}", specs(&plan));
+    }
+
+    #[test]
+    fn what_builds_the_project_is_installed_where_it_is_built_without_isolation() {
+        let setup = "import numpy\nfrom setuptools import setup, Extension\nsetup(name='x', packages=['x'], ext_modules=[Extension('fastx', ['x.c'])])\n";
+        let build = "[build-system]\nrequires = [\"setuptools\", \"numpy\", \"pybind11>=2.6\"]\n";
+        let script = "import fastx\nif __name__ == '__main__':\n    fastx.run()\n";
+        let files = [
+            ("demo.py", script),
+            ("README.md", README),
+            ("setup.py", setup),
+            ("pyproject.toml", build),
+            ("x/__init__.py", ""),
+        ];
+        let plan = plan_of("2022-11-20", &files, &Overrides::default());
+        assert!(specs(&plan).contains(&"pybind11>=2.6"), "{:?}", specs(&plan));
+        assert!(!plan.warnings.iter().any(|warning| warning.contains("fastx")), "{:?}", plan.warnings);
+    }
+
+    #[test]
+    fn a_release_knows_its_version_though_version_control_is_gone() {
+        let build =
+            "[build-system]\nrequires = [\"setuptools-scm\"]\n[project]\nname = \"x\"\ndynamic = [\"version\"]\n";
+        let tree = Tree::from_texts([("demo.py", SCRIPT), ("README.md", README), ("pyproject.toml", build)]);
+        let source = Source { kind: SourceKind::Pypi, commit: "0.3.3".to_owned(), ..source("2022-11-20") };
+        let plan = plan("user/repo", &inspect(&tree), source, repro_knowledge::base(), &Overrides::default());
+        assert_eq!(plan.project.and_then(|project| project.version_from_vcs).as_deref(), Some("0.3.3"));
     }
 
     #[test]

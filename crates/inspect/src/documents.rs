@@ -42,12 +42,47 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
+/// The metadata of a source distribution, which quotes upstream's README.
+const METADATA: &str = "PKG-INFO";
+
+/// Is this the repository's README, or what stands for it?
+pub(crate) fn is_readme(path: &str) -> bool {
+    !path.contains('/') && (path.to_ascii_lowercase().starts_with("readme") || path == METADATA)
+}
+
+/// The description that metadata quote, each line where it stands, and whether it is Markdown.
+fn description(text: &str) -> (String, bool) {
+    let mut quoted = String::new();
+    let (mut body, mut inside) = (false, false);
+    for line in text.lines() {
+        if body {
+            quoted.push_str(line);
+        } else if line.is_empty() {
+            body = true;
+        } else if let Some(first) = line.strip_prefix("Description:") {
+            inside = true;
+            quoted.push_str(first.trim_start());
+        } else if inside && line.starts_with([' ', '\t']) {
+            // https://packaging.python.org/en/latest/specifications/core-metadata/#description
+            quoted.push_str(line.strip_prefix("       |").or_else(|| line.strip_prefix("        ")).unwrap_or(line));
+        } else {
+            inside = false;
+        }
+        quoted.push('\n');
+    }
+    let is_markdown = text.contains("Description-Content-Type: text/markdown") || quoted.contains("\n```");
+    (quoted, is_markdown)
+}
+
 /// Paths of the documents that say how to use the repository, the most telling first.
 ///
 /// READMEs, INSTALL and usage pages, then `docs/`, then the READMEs of other folders; vendored code is left out.
 pub(crate) fn paths(tree: &Tree) -> Vec<&str> {
     let mut found: Vec<(u8, usize, &str)> =
         tree.texts().filter_map(|(path, _)| Some((rank(path)?, path.matches('/').count(), path))).collect();
+    if !found.iter().any(|(_, _, path)| is_readme(path)) {
+        found.extend(tree.texts().filter(|(path, _)| *path == METADATA).map(|(path, _)| (0, 0, path)));
+    }
     found.sort_unstable();
     found.truncate(80);
     found.into_iter().map(|(_, _, path)| path).collect()
@@ -165,6 +200,10 @@ fn is_about_the_project(stem: &str) -> bool {
 
 /// The code of one document, in its order.
 pub(crate) fn blocks(path: &str, text: &str) -> Vec<Block> {
+    if path == METADATA {
+        let (text, is_markdown) = description(text);
+        return if is_markdown { markdown(&text) } else { restructured_text(&text) };
+    }
     let suffix = path.rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
     let restructured = suffix == "rst" || (!matches!(suffix.as_str(), "md" | "markdown") && text.contains("::\n\n"));
     if restructured { restructured_text(text) } else { markdown(text) }
@@ -600,6 +639,22 @@ mod tests {
             "Like this:\n\n>>> import a\n>>> a.f()\n1\n\nEnd\n",
             &[" [pycon] 3:>>> import a | 4:>>> a.f() | 5:1"],
         );
+    }
+
+    #[test]
+    fn metadata_stand_for_a_readme_with_their_lines() {
+        check(
+            "PKG-INFO",
+            "Name: x\nDescription: Title\n        =====\n        \n        Run::\n        \n          python a.py\n        \nPlatform: any::\n",
+            &["Title [] 7:python a.py"],
+        );
+        check(
+            "PKG-INFO",
+            "Name: x\nDescription-Content-Type: text/markdown\n\n## Use\n```sh\npython a.py\n```\n",
+            &["Use [sh] 6:python a.py"],
+        );
+        assert_eq!(paths(&Tree::from_texts([("PKG-INFO", ""), ("docs/a.md", "")])), ["PKG-INFO", "docs/a.md"]);
+        assert_eq!(paths(&Tree::from_texts([("PKG-INFO", ""), ("README", "")])), ["README"]);
     }
 
     #[test]

@@ -144,10 +144,16 @@ pub struct Project {
     pub backend: Option<String>,
     /// Console scripts: name -> `module:function`.
     pub console_scripts: BTreeMap<String, String>,
+    /// Files that it installs as commands (`scripts=[…]`), relative to the root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
     /// Names of its extras.
     pub extras: Vec<String>,
     /// Importable top-level names with the folder (or file) that holds each, relative to the root.
     pub packages: BTreeMap<String, String>,
+    /// Top-level names of modules that installing it compiles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<String>,
     /// Languages of extension modules that installing it compiles.
     pub native: BTreeSet<Native>,
     /// Dotted names of its CUDA extensions.
@@ -347,7 +353,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snippet {
     pub path: String,
-    /// Lines of ours that come first: what the document leaves to its reader.
+    /// Lines of ours that come first: what runs a console session as one, and what the document leaves to its reader.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<String>,
     /// The pieces of the document, in its order.
@@ -364,19 +370,31 @@ pub struct SnippetPart {
     pub last: usize,
     /// Number of leading columns to cut from each line (code that is indented in the document).
     pub indent: usize,
-    /// Prefix to cut from each line before the indent (`>>> ` prompts are cut by their own rule).
+    /// Only lines behind `>>>` or `...` are kept, without the prompt.
     pub prompt: bool,
 }
 
 impl Snippet {
-    /// First line of its last part: what the program is about comes last.
+    /// First line of its last stretch: what the program is about comes last.
     pub fn line(&self) -> usize {
-        self.parts.last().map_or(0, |part| part.first)
+        self.stretches().last().map_or(0, |(first, _)| *first)
+    }
+
+    /// First and last lines, parts that follow each other taken together.
+    fn stretches(&self) -> Vec<(usize, usize)> {
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        for part in &self.parts {
+            match found.last_mut() {
+                Some((_, last)) if *last + 1 == part.first => *last = part.last,
+                _ => found.push((part.first, part.last)),
+            }
+        }
+        found
     }
 
     /// `lines 3 to 9 and 14 to 16 of README.md`.
     pub fn place(&self) -> String {
-        let lines: Vec<String> = self.parts.iter().map(|part| format!("{} to {}", part.first, part.last)).collect();
+        let lines: Vec<String> = self.stretches().iter().map(|(first, last)| format!("{first} to {last}")).collect();
         format!("lines {} of {}", lines.join(" and "), self.path)
     }
 }

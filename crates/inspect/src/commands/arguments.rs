@@ -343,6 +343,13 @@ fn is_argument_name(text: &str) -> bool {
         })
 }
 
+/// `--env env_id`, `--algo algo_name`: a value that only repeats what its flag is called.
+fn is_called_after(text: &str, flag: &str) -> bool {
+    let (words, name) = (tokens(text), tokens(flag));
+    let rest = words.strip_prefix(name.as_slice()).filter(|_| !name.is_empty() && text.contains('_'));
+    rest.is_some_and(|rest| matches!(rest, [last] if matches!(last.as_str(), "name" | "id" | "path" | "file")))
+}
+
 /// Decides about one value: `None` leaves it (and its flag) out.
 fn decide(
     word: &Word,
@@ -381,7 +388,7 @@ fn decide(
     let purpose = purpose(flag.unwrap_or_default(), argument, text);
     let named_like_one =
         flag.is_none() && is_argument_name(text) && argument.is_none_or(|argument| argument.choices.is_empty());
-    if !is_placeholder(text) && !named_like_one {
+    if !is_placeholder(text) && !named_like_one && !is_called_after(text, flag.unwrap_or_default()) {
         return Some(literal(word, flag, purpose, around, filled));
     }
     if purpose == Purpose::Secret {
@@ -697,9 +704,21 @@ fn purpose(flag: &str, argument: Option<&Argument>, text: &str) -> Purpose {
             words.extend(tokens(name));
         }
     }
-    let placeholder = is_placeholder(text) || flag.is_empty() && is_argument_name(text);
+    let opened = argument.and_then(|argument| argument.kind.as_deref()).and_then(|kind| kind.split_once("FileType("));
+    if opened.is_some_and(|(_, mode)| mode.trim_start_matches(['\'', '"']).starts_with(['w', 'a', 'x'])) {
+        return Purpose::Output;
+    }
+    let placeholder = is_placeholder(text) || flag.is_empty() && is_argument_name(text) || is_called_after(text, flag);
     let own = if placeholder { tokens(text) } else { vec![] };
     let told = by_words(&words, &own, text);
+    let help = argument.and_then(|argument| argument.help.as_deref()).map(tokens).unwrap_or_default();
+    let helps = |list: &[&str]| help.iter().any(|word| list.contains(&word.as_str()));
+    if matches!(told, Purpose::Unknown | Purpose::File(_))
+        && helps(&["output", "write", "written", "save", "saved"])
+        && !helps(&["input", "read", "load", "from"])
+    {
+        return Purpose::Output;
+    }
     if told != Purpose::Unknown {
         return told;
     }
@@ -762,7 +781,7 @@ fn by_words(flag: &[String], own: &[String], text: &str) -> Purpose {
         Some(Media::Table)
     } else if has(&["mesh", "obj", "ply", "glb", "pointcloud"]) {
         Some(Media::Mesh)
-    } else if has(&["txt", "corpus"]) {
+    } else if has(&["txt", "corpus"]) || has(&["text"]) && has(&["file", "path", "filename"]) {
         Some(Media::Text)
     } else {
         None

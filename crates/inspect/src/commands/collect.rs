@@ -150,7 +150,8 @@ struct Place<'p> {
 
 impl<'t> Collector<'t> {
     pub(crate) fn new(tree: &'t Tree, projects: &'t [Project], sources: &'t Sources<'t>) -> Self {
-        let mut own: Vec<String> = projects.iter().flat_map(|project| project.packages.keys().cloned()).collect();
+        let mut own: Vec<String> =
+            projects.iter().flat_map(|project| project.packages.keys().chain(&project.extensions).cloned()).collect();
         for (path, _) in tree.iter() {
             let inner = path.strip_prefix("src/").or_else(|| path.strip_prefix("lib/")).unwrap_or(path);
             match inner.split_once('/') {
@@ -209,7 +210,7 @@ impl<'t> Collector<'t> {
         {
             return;
         }
-        let root = !path.contains('/') && path.to_ascii_lowercase().starts_with("readme");
+        let root = documents::is_readme(path);
         let top = path.split('/').next().unwrap_or_default().to_ascii_lowercase();
         let subfolder = match top.as_str() {
             _ if !path.contains('/') => Depth::Whole,
@@ -751,9 +752,22 @@ impl<'t> Collector<'t> {
 
     /// Lets a file answer what a program asks on a terminal.
     pub(crate) fn answer(&self, draft: &mut Draft) {
-        let entry = draft.program.entry.as_ref().filter(|_| draft.interactive);
-        let Some((path, entry)) = entry.and_then(|path| Some((path, self.entries.get(path)?))) else { return };
+        let entry = draft.program.entry.as_ref().and_then(|path| Some((path, self.entries.get(path)?)));
+        let Some((path, entry)) = entry else { return };
         let source = self.tree.text(path).unwrap_or_default();
+        if !draft.interactive {
+            let is_fed = draft.filled.at_hand > 0
+                || !draft.filled.samples.is_empty()
+                || draft.redirects.iter().any(|redirect| redirect.starts_with('<'));
+            let computes = matches!(draft.action, Action::Infer | Action::Unknown);
+            if computes && !is_fed && prompts::reads_text(&entry.module, source) {
+                let name = "text.txt";
+                draft.redirects.push(format!("< {}", super::samples::in_image(name)));
+                draft.filled.changes.push(format!("reads `{name}`, a sample of ours, where it would wait for input"));
+                draft.filled.samples.push(name);
+            }
+            return;
+        }
         let Some(answers) = prompts::answers(&entry.module, source, &self.samples) else { return };
         let lines: Vec<String> = answers.lines.iter().map(|line| quote(line)).collect();
         draft.filled.setup.push(format!("printf '%s\\n' {} > stdin.txt", lines.join(" ")));
@@ -898,6 +912,10 @@ impl<'t> Collector<'t> {
             found.module.imports.iter().any(|import| {
                 import.module.split('.').next().is_some_and(|top| self.own.iter().any(|known| known == top))
             });
+        // A line that sets up another library belongs to some program of the reader's.
+        if !own && found.names.statements == 1 && found.names.calls == 1 && found.at_hand == 0 {
+            return;
+        }
         let says = |word: &str| found.text.contains(word);
         let trains = says("Trainer(")
             || (says(".backward(") || says(".fit(")) && (says(" optim") || says("epochs=")) && !says(".predict(");

@@ -3,7 +3,7 @@
 
 use super::arguments::demanded;
 use super::collect::{Collector, Origin};
-use super::program::{Program, module_file, notebook_program};
+use super::program::{Program, is_python_text, module_file, notebook_program};
 use super::shell::{self, Word};
 use super::words::tokens;
 use crate::documents::{self, is_vendored};
@@ -18,11 +18,12 @@ pub(crate) fn derive(collector: &mut Collector<'_>) {
     let names: Vec<String> = collector.drafts.iter().map(|draft| draft.program.name.clone()).collect();
     let mentions: String = documents::paths(collector.tree)
         .into_iter()
-        .filter(|path| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme"))
+        .filter(|path| documents::is_readme(path))
         .filter_map(|path| collector.tree.text(path))
         .collect();
     console_scripts(collector, &names, &mentions);
     modules(collector, &names);
+    declared_scripts(collector, &known, &mentions);
     scripts(collector, &known, &mentions);
     notebooks(collector, &known, &mentions);
     let shells: Vec<String> = collector
@@ -70,6 +71,28 @@ fn console_scripts(collector: &mut Collector<'_>, names: &[String], mentions: &s
     }
 }
 
+/// Scripts that the root's package installs as commands.
+fn declared_scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
+    let root = collector.projects.iter().filter(|project| project.folder.is_empty());
+    for path in root.flat_map(|project| &project.scripts).take(MOST) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        // Those of the other kind are found by their suffix.
+        if known.contains(path) || path.ends_with(".py") || !is_python_text(collector.tree, path) {
+            continue;
+        }
+        let program = Program {
+            kind: Kind::Script,
+            start: vec!["python".to_owned(), shell::quote(path)],
+            name: path.clone(),
+            entry: Some(path.clone()),
+            arguments: vec![],
+            workdir: String::new(),
+            changes: vec![],
+        };
+        add(collector, program, is_mentioned(mentions, name), Evidence::new(path.clone(), 0, name));
+    }
+}
+
 fn modules(collector: &mut Collector<'_>, names: &[String]) {
     let mains: Vec<String> = collector
         .tree
@@ -102,6 +125,9 @@ fn modules(collector: &mut Collector<'_>, names: &[String]) {
 /// Folders whose scripts are there to be tried.
 pub(super) const SHOWCASES: [&str; 10] =
     ["examples", "example", "demo", "demos", "scripts", "tools", "samples", "inference", "tutorials", "bin"];
+
+/// Folders whose scripts may do their work as they stand, without asking whether they are the program.
+const EXAMPLES: [&str; 6] = ["examples", "example", "demo", "demos", "samples", "tutorials"];
 
 fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
     let telling = |path: &str| {
@@ -178,6 +204,10 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
                         | "conf.py"
                         | "noxfile.py"
                         | "tasks.py"
+                        | "ez_setup.py"
+                        | "distribute_setup.py"
+                        | "get-pip.py"
+                        | "versioneer.py"
                 )
                 || name.starts_with("test_")
             {
@@ -185,7 +215,8 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
             }
             let showcase = path.split('/').next().is_some_and(|top| SHOWCASES.contains(&top));
             let named = is_mentioned(mentions, name);
-            let has_main = text.contains("__main__") || depth == 0;
+            let shows = path.split('/').next().is_some_and(|top| EXAMPLES.contains(&top));
+            let has_main = text.contains("__main__") || depth == 0 || shows;
             let fits = match depth {
                 0 => telling(path) || named || text.contains("__main__"),
                 1 | 2 => showcase && (telling(path) || depth == 1) || named || takes_input(text),

@@ -335,7 +335,7 @@ fn locate(script: &str, arguments: &[&Word], setting: &Setting<'_>) -> Option<Lo
     }
 }
 
-fn is_python_text(tree: &Tree, path: &str) -> bool {
+pub(crate) fn is_python_text(tree: &Tree, path: &str) -> bool {
     tree.text(path)
         .is_some_and(|text| text.lines().next().is_some_and(|line| line.starts_with("#!") && line.contains("python")))
 }

@@ -30,6 +30,12 @@ pub(crate) fn answers(module: &Module, source: &str, samples: &Samples<'_>) -> O
     (!answers.lines.is_empty()).then_some(answers)
 }
 
+/// Does a program take its text from the standard input?
+pub(crate) fn reads_text(module: &Module, source: &str) -> bool {
+    let ways = ["stdin.read", "in sys.stdin", "in stdin", "else sys.stdin", "= sys.stdin", "fileinput.input("];
+    module.reads_stdin && !source.contains("input(\"") && ways.iter().any(|way| source.contains(way))
+}
+
 /// What a person would type, and the sample of ours that it names.
 fn answer(question: &str, line: &str, samples: &Samples<'_>) -> (String, Option<&'static str>) {
     let lower = question.to_lowercase();
@@ -78,5 +84,13 @@ mod tests {
         );
         check("p = input('Path of the image: ')\nok = input('Go on? [y/n]')\n", &["/workspace/run/portrait.jpg", "y"]);
         check("print('quiet')\n", &[]);
+    }
+
+    #[test]
+    fn a_program_that_reads_its_input_to_the_end_takes_a_text() {
+        let reads = |source: &str| reads_text(&crate::python::parse(source), source);
+        assert!(reads("import sys\nprint(len(sys.stdin.read()))\n"));
+        assert!(reads("import sys\nf = open(a.name) if a.name else sys.stdin\n"));
+        assert!(!reads("import sys\nif sys.stdin.isatty():\n    print(1)\n"));
     }
 }

@@ -199,6 +199,24 @@ const NOT_INPUTS: [&str; 39] = [
     "requirements",
 ];
 
+/// Words of files that show what a program is to refuse.
+const DEFECTS: [&str; 14] = [
+    "bad",
+    "null",
+    "evil",
+    "awful",
+    "leak",
+    "corrupt",
+    "corrupted",
+    "broken",
+    "invalid",
+    "empty",
+    "malformed",
+    "truncated",
+    "silence",
+    "error",
+];
+
 impl<'t> Samples<'t> {
     pub(crate) fn new(tree: &'t Tree) -> Self {
         let mut by_media: BTreeMap<Media, Vec<(i32, &str)>> = BTreeMap::new();
@@ -297,6 +315,9 @@ fn fitness(path: &str, size: u64, media: Media) -> i32 {
             fitness -= 14;
         }
     }
+    if words.iter().any(|word| DEFECTS.contains(&word.as_str())) {
+        fitness -= 14;
+    }
     if folders.iter().any(|word| word == "doc" || word == "docs" || word == "site" || word == "web")
         && media == Media::Image
     {
@@ -367,6 +388,12 @@ mod tests {
         assert_eq!(Samples::new(&tree).folder(Media::Image, ""), Some("samples"));
         assert_eq!(Samples::new(&tree).file(Media::Audio, "x", ""), None);
         assert_eq!(Samples::new(&tree).folder_called(Media::Image, &tokens("--samples_dir")), Some("samples"));
+    }
+
+    #[test]
+    fn what_is_named_after_a_defect_comes_last() {
+        let tree = tree(&[("test/empty.wav", 9000), ("test/bad-header.wav", 9000), ("test/words/long_name.wav", 9000)]);
+        assert_eq!(Samples::new(&tree).file(Media::Audio, "", ""), Some("test/words/long_name.wav"));
     }
 
     #[test]

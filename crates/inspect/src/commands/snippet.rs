@@ -41,15 +41,34 @@ pub(crate) struct Earlier {
 /// A block that was cut out of its document.
 #[derive(Debug, Clone)]
 struct Cut {
-    part: SnippetPart,
+    /// Several where a console session leaves out prompts; they follow each other.
+    parts: Vec<SnippetPart>,
     text: String,
     /// Names that it defines.
     defines: BTreeSet<String>,
     headings: Vec<String>,
 }
 
+impl Cut {
+    fn first(&self) -> usize {
+        self.parts.first().map_or(0, |part| part.first)
+    }
+}
+
 /// Most blocks that a program is put together from.
-const MOST_PARTS: usize = 5;
+const MOST_BLOCKS: usize = 5;
+
+/// Most lines over which a statement goes on that began behind a prompt.
+const MOST_LINES: usize = 60;
+
+/// Lets the program that they begin run one statement at a time, as a console session does, which shows the values of
+/// expressions. Names of files, line numbers and `__main__` stay those of the program.
+const AS_SESSION: [&str; 4] = [
+    "import ast",
+    "for statement in ast.parse(open(__file__, encoding=\"utf-8\").read()).body[3:]:",
+    "    exec(compile(ast.Interactive([statement]), __file__, \"single\"), globals())",
+    "raise SystemExit",
+];
 
 /// Reads the block as a program, put together with the blocks before it that define what it uses; `None` where it is none,
 /// or not complete.
@@ -75,26 +94,33 @@ pub(crate) fn read(
     if !imports && (!says_python || earlier.blocks.is_empty()) {
         return None;
     }
-    let (part, text) = cut_block(block, document)?;
+    let (parts, text) = cut_block(block, document)?;
     let alone = names(&text);
     if !alone.is_valid {
         return None;
     }
-    let cut = Cut { part, text, defines: alone.defined.clone(), headings: block.headings.clone() };
+    let cut = Cut { parts, text, defines: alone.defined.clone(), headings: block.headings.clone() };
     let program = complete(cut.clone(), alone, &earlier.blocks, samples);
     earlier.blocks.push(cut);
-    let Program { cuts, given, text, names, changes, samples: ours } = program?;
+    let Program { cuts, mut given, text, names, mut changes, samples: ours } = program?;
     if names.has_gap || names.only_defines || names.calls == 0 || names.statements == 0 {
         return None;
     }
     if text.lines().any(|line| matches!(line.trim(), "..." | "# ..." | "#..." | "# etc." | "# …")) {
         return None;
     }
+    let parts: Vec<SnippetPart> = cuts.into_iter().flat_map(|cut| cut.parts).collect();
+    let mut whole = text.clone();
+    if parts.iter().any(|part| part.prompt) {
+        given.splice(0..0, AS_SESSION.map(str::to_owned));
+        whole.insert_str(0, &AS_SESSION.map(|line| format!("{line}\n")).concat());
+        changes.push("run statement by statement, as the session that it is: values are shown".to_owned());
+    }
     let snippet = Snippet {
         path: path.to_owned(),
         given,
-        parts: cuts.into_iter().map(|cut| cut.part).collect(),
-        sha256: Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        parts,
+        sha256: Sha256::digest(whole.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
             hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
             hex
         }),
@@ -129,13 +155,13 @@ fn complete(cut: Cut, alone: Names, earlier: &[Cut], samples: &Samples<'_>) -> O
     };
     while let Some(missing) = program.names.undefined.first().cloned() {
         let headings = program.cuts.last().map(|cut| cut.headings.clone()).unwrap_or_default();
-        let is_used = |cut: &Cut| program.cuts.iter().any(|used| used.part == cut.part);
+        let is_used = |cut: &Cut| program.cuts.iter().any(|used| used.parts == cut.parts);
         // The nearest block; one of the same section first, since other sections tell other stories.
         let defining = || earlier.iter().rev().filter(|cut| cut.defines.contains(&missing) && !is_used(cut));
         let near = defining().find(|cut| cut.headings == headings).or_else(|| defining().next());
-        if let Some(cut) = near.filter(|_| program.cuts.len() < MOST_PARTS) {
+        if let Some(cut) = near.filter(|_| program.cuts.len() < MOST_BLOCKS) {
             program.cuts.push(cut.clone());
-            program.cuts.sort_by_key(|cut| cut.part.first);
+            program.cuts.sort_by_key(Cut::first);
         } else {
             let (value, sample) = given_value(&missing, samples)?;
             program.changes.push(format!("`{missing}`, which the document leaves to its reader, is {value}"));
@@ -189,7 +215,7 @@ fn is_import(line: &str) -> bool {
 }
 
 /// The lines to cut and the program they give.
-fn cut_block(block: &Block, document: &[&str]) -> Option<(SnippetPart, String)> {
+fn cut_block(block: &Block, document: &[&str]) -> Option<(Vec<SnippetPart>, String)> {
     let filled: Vec<_> = block.lines.iter().filter(|line| !line.text.trim().is_empty()).collect();
     let (first, last) = (filled.first()?.number, filled.last()?.number);
     let mut indent: Option<usize> = None;
@@ -207,9 +233,50 @@ fn cut_block(block: &Block, document: &[&str]) -> Option<(SnippetPart, String)> 
         indent = Some(indent.map_or(columns, |indent| indent.min(columns)));
     }
     let prompt = filled.iter().any(|line| line.text.trim_start().starts_with(">>>"));
-    let part = SnippetPart { first, last, indent: indent?, prompt };
-    let text = cut_part(document, &part)?;
-    Some((part, text))
+    let whole = SnippetPart { first, last, indent: indent?, prompt };
+    let parts = if prompt { session(document, &whole)? } else { vec![whole] };
+    let text = parts.iter().map(|part| cut_part(document, part)).collect::<Option<String>>()?;
+    Some((parts, text))
+}
+
+/// The pieces of a console session: what stands behind prompts, and lines without one on which a statement goes on that
+/// would not be complete without them.
+fn session(document: &[&str], whole: &SnippetPart) -> Option<Vec<SnippetPart>> {
+    let lines = document.get(..whole.last)?;
+    let begins = |number: usize, prompt: &str| {
+        number.checked_sub(1).and_then(|at| lines.get(at)).is_some_and(|line| line.trim_start().starts_with(prompt))
+    };
+    let prompted = |first: usize, last: usize| SnippetPart { first, last, indent: whole.indent, prompt: true };
+    let plain = |first: usize, last: usize| SnippetPart { first, last, indent: whole.indent, prompt: false };
+    let mut parts = Vec::new();
+    let mut open = whole.first;
+    let mut number = whole.first;
+    while number <= whole.last {
+        let mut end = number;
+        while begins(end + 1, "...") {
+            end += 1;
+        }
+        if begins(number, ">>>") {
+            let statement = cut_part(document, &prompted(number, end))?;
+            let goes_on = |last: &usize| {
+                let rest = cut_part(document, &plain(end + 1, *last)).unwrap_or_default();
+                names(&format!("{statement}{rest}")).is_valid
+            };
+            let limit = (end + 1..=whole.last.min(end + MOST_LINES)).find(|number| begins(*number, ">>>"));
+            let limit = limit.unwrap_or(whole.last.min(end + MOST_LINES) + 1);
+            if let Some(last) = (end + 1..limit).find(goes_on).filter(|_| !names(&statement).is_valid) {
+                parts.extend([prompted(open, end), plain(end + 1, last)]);
+                open = last + 1;
+                end = last;
+            }
+        }
+        number = end + 1;
+    }
+    // What is left may be output only.
+    if (open..=whole.last).any(|number| begins(number, ">>>")) {
+        parts.push(prompted(open, whole.last));
+    }
+    Some(parts)
 }
 
 /// A snippet's program with each line at the number that it has in its document, for whoever points at lines. Lines of
@@ -233,12 +300,11 @@ fn cut_part(document: &[&str], part: &SnippetPart) -> Option<String> {
 /// A line loses its first `indent` columns (fewer where it has fewer blanks). With prompts, only lines that begin with `>>>`
 /// or `...` are kept, without the prompt and the one blank after it.
 fn cut_line<'l>(line: &'l str, part: &SnippetPart) -> Option<&'l str> {
-    let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
-    let line = line.get(part.indent.min(blanks)..)?;
+    let code = line.trim_start_matches([' ', '\t']);
     if !part.prompt {
-        return Some(line);
+        return line.get(part.indent.min(line.len() - code.len())..);
     }
-    let rest = line.strip_prefix(">>>").or_else(|| line.strip_prefix("..."))?;
+    let rest = code.strip_prefix(">>>").or_else(|| code.strip_prefix("..."))?;
     Some(rest.strip_prefix(' ').unwrap_or(rest))
 }
 
@@ -452,6 +518,19 @@ mod tests {
         let found =
             snippets("README.rst", "Use::\n\n    >>> import a\n    >>> for x in a.b():\n    ...     print(x)\n    1\n");
         assert_eq!(found.first().map(|found| found.text.as_str()), Some("import a\nfor x in a.b():\n    print(x)\n"));
+    }
+
+    #[test]
+    fn a_statement_of_a_session_goes_on_without_prompts() {
+        let document = "```python\n>>> from a import (\n    b,\n\n    c\n)\n>>> for x in b:\n...     c(x)\n1\n>>> c(\"\"\"\nd\n\"\"\")\n2\n```\n";
+        let found = snippets("README.md", document);
+        let [found] = found.as_slice() else { panic!("one snippet, not {found:?}") };
+        assert_eq!(found.text, "from a import (\n    b,\n\n    c\n)\nfor x in b:\n    c(x)\nc(\"\"\"\nd\n\"\"\")\n");
+        let parts: Vec<(usize, usize, bool)> =
+            found.snippet.parts.iter().map(|part| (part.first, part.last, part.prompt)).collect();
+        assert_eq!(parts, [(2, 2, true), (3, 6, false), (7, 10, true), (11, 12, false)]);
+        assert_eq!(found.snippet.place(), "lines 2 to 12 of README.md");
+        assert_eq!(found.snippet.given, AS_SESSION);
     }
 
     #[test]

@@ -313,6 +313,64 @@ fn a_program_that_names_its_input_is_found_where_no_document_says_so() {
     check(&[("README.md", "# Faces"), ("src/alike.py", source)], &["data/a.jpg"], &["python src/alike.py data/a.jpg"]);
 }
 
+#[test]
+fn an_example_that_does_its_work_as_it_stands_is_a_program() {
+    check(
+        &[
+            ("README.md", "# Chains"),
+            ("chains/__init__.py", ""),
+            ("examples/plot_chain.py", "from chains import Chain\nprint(Chain().fit())\n"),
+            ("examples/shapes.py", "SIDES = 3\n"),
+            ("get-pip.py", MAIN),
+            ("ez_setup.py", MAIN),
+        ],
+        &[],
+        &["python examples/plot_chain.py"],
+    );
+    assert_eq!(found(&[("README.md", "# X"), ("ez_setup.py", MAIN), ("versioneer.py", MAIN)], &[], &[]).len(), 0);
+}
+
+#[test]
+fn a_script_that_the_setup_installs_is_a_program() {
+    let script = "#!/usr/bin/env python\nimport sys\nfor line in sys.stdin:\n    print(len(line))\n";
+    let project = Project { scripts: vec!["scripts/count-words".to_owned()], ..Project::default() };
+    let found = found(&[("README.md", "# X"), ("scripts/count-words", script)], &[], &[project]);
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "python scripts/count-words < /workspace/run/text.txt");
+    assert_eq!(best.command.samples, ["text.txt"]);
+}
+
+#[test]
+fn a_line_that_sets_up_another_library_is_no_program() {
+    let document = "```python\nimport plots\nplots.use('none')\n```\n";
+    assert_eq!(found(&[("README.md", document)], &[], &[]).len(), 0);
+    let compiled = Project { extensions: vec!["plots".to_owned()], ..Project::default() };
+    assert_eq!(found(&[("README.md", document)], &[], &[compiled]).len(), 1);
+}
+
+#[test]
+fn a_file_that_is_written_is_no_input() {
+    let source = "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('--text', type=argparse.FileType('r'))\n    p.add_argument('--imagefile', type=argparse.FileType('wb'))\n    p.add_argument('--figure', help='where the picture is saved')\n    p.parse_args()\n";
+    check(
+        &[
+            ("README.md", "## Usage\n```\npython cloud.py --text FILE --imagefile cloud.png --figure fig.png\n```\n"),
+            ("cloud.py", source),
+        ],
+        &["examples/cat.png"],
+        &["python cloud.py --text /workspace/run/text.txt --imagefile cloud.png --figure fig.png"],
+    );
+}
+
+#[test]
+fn a_value_that_repeats_its_flag_is_a_placeholder() {
+    let source = "import argparse\nif __name__ == '__main__':\n    p = argparse.ArgumentParser()\n    p.add_argument('--algo', choices=['dqn', 'ppo'])\n    p.add_argument('--env', default='Pole-v1')\n    p.parse_args()\n";
+    check(
+        &[("README.md", "## Usage\n```\npython enjoy.py --algo algo_name --env env_id\n```\n"), ("enjoy.py", source)],
+        &[],
+        &["python enjoy.py --algo dqn --env Pole-v1"],
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn any_document_is_survived(text in "(\\PC|\n|```|\\$ |python a.py |<|>|\\[|\\]|\\{|'|\"|::\n\n|>>> |#){0,60}") {

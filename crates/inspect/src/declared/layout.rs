@@ -82,7 +82,7 @@ pub(crate) fn packages(tree: &Tree, folder: &str, layout: &Layout) -> BTreeMap<S
     for package in &layout.packages {
         let top = package.split('.').next().unwrap_or(package).to_owned();
         let mapped = layout.folders.get(&top).cloned().unwrap_or_else(|| beside(&base, &top));
-        if let Some(path) = join(folder, &mapped).filter(|path| tree.contains_folder(path)) {
+        if let Some(path) = join(folder, &mapped).filter(|path| path.is_empty() || tree.contains_folder(path)) {
             packages.insert(top, path);
         }
     }

@@ -211,8 +211,17 @@ impl<'t> Sink<'t> {
                 Some((path, extras)) => (path.to_owned(), format!("[{extras}")),
                 None => (spec.clone(), String::new()),
             };
-            let inside = join(folder, &path)
-                .filter(|path| path.is_empty() || self.tree.contains(path) || self.tree.contains_folder(path));
+            // pip takes paths from where it is started: the root, unless the file's own folder is what is meant.
+            let installs = |path: &String| {
+                ["setup.py", "pyproject.toml", "setup.cfg"]
+                    .iter()
+                    .any(|name| join(path, name).is_some_and(|path| self.tree.contains(&path)))
+            };
+            let is_there =
+                |path: &String| path.is_empty() || self.tree.contains(path) || self.tree.contains_folder(path);
+            let places = [join(folder, &path), join("", &path)];
+            let inside = places.iter().flatten().find(|path| installs(path));
+            let inside = inside.or_else(|| places.iter().flatten().find(|path| is_there(path))).cloned();
             let Some(path) = inside else {
                 self.finding(
                     "requirement-missing-path",
@@ -407,6 +416,23 @@ mod tests {
             ],
             &[(Scope::Main, "a"), (Scope::Main, "b"), (Scope::Constraint, "c<2"), (group("tests"), "pytest")],
         );
+    }
+
+    #[test]
+    fn paths_of_a_requirements_file_are_taken_from_where_pip_is_started() {
+        let setup = "from setuptools import setup\nsetup(name='x')\n";
+        check(&[("docs/requirements.txt", "."), ("setup.py", setup)], &[(group("docs/requirements.txt"), ".")]);
+        check(&[("demo/requirements.txt", "."), ("demo/setup.py", setup)], &[(group("demo/requirements.txt"), "demo")]);
+    }
+
+    #[test]
+    fn packages_are_found_where_the_manifest_puts_them() {
+        let setup = "from setuptools import setup\nsetup(name='x', packages=['faces'], package_dir={'faces': '.'})\n";
+        let project = root_project(&[("setup.py", setup), ("__init__.py", "")]);
+        assert_eq!(project.packages.get("faces").map(String::as_str), Some(""));
+        let scikit = "[project]\nname = \"x\"\n[tool.scikit-build]\nwheel.packages = [\"cython/ears\"]\n";
+        let project = root_project(&[("pyproject.toml", scikit), ("cython/ears/__init__.py", "")]);
+        assert_eq!(project.packages.get("ears").map(String::as_str), Some("cython/ears"));
     }
 
     #[test]

@@ -415,6 +415,7 @@ impl Reader<'_, '_> {
         for keys in [
             ["tool", "hatch", "build", "targets", "wheel", "packages"].as_slice(),
             &["tool", "hatch", "build", "packages"],
+            &["tool", "scikit-build", "wheel", "packages"],
         ] {
             layout.package_folders.extend(document.texts(keys).map(str::to_owned));
         }

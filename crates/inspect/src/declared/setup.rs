@@ -95,6 +95,7 @@ struct Survey<'a> {
     names: BTreeSet<&'a str>,
     literals: Vec<String>,
     cuda_extensions: Vec<String>,
+    extensions: BTreeSet<String>,
     guarded: u32,
 }
 
@@ -128,6 +129,11 @@ impl<'a> Visitor<'a> for Survey<'a> {
             Expr::Call(call) if last_name(&call.func) == Some("CUDAExtension") => {
                 let name = call.arguments.find_argument_value("name", 0).and_then(Expr::as_string_literal_expr);
                 self.cuda_extensions.extend(name.map(|name| name.value.to_str().to_owned()));
+            }
+            Expr::Call(call) if last_name(&call.func).is_some_and(|name| name.ends_with("Extension")) => {
+                let name = call.arguments.find_argument_value("name", 0).and_then(Expr::as_string_literal_expr);
+                let top = name.and_then(|name| name.value.to_str().split('.').next());
+                self.extensions.extend(top.map(str::to_owned));
             }
             Expr::Name(name) => {
                 self.names.insert(name.id.as_str());
@@ -269,6 +275,7 @@ impl Survey<'_> {
             }
         }
         project.cuda_extensions.extend(self.cuda_extensions.iter().cloned());
+        project.extensions.extend(self.extensions.iter().filter(|name| is_identifier(name)).cloned());
         if self.imports.contains("skbuild") {
             project.native.insert(Native::Cmake);
         }
@@ -277,6 +284,10 @@ impl Survey<'_> {
             || has("pbr")
             || self.literals.iter().any(|text| text == "setuptools_scm" || text == "pbr");
     }
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// The last name of `setup`, `setuptools.setup`, `distutils.core.setup`.
@@ -1322,6 +1333,10 @@ impl Report<'_> {
                     );
                 }
                 ("entry_points", value) => entry_points(project, value),
+                ("scripts", value) => {
+                    let paths = value.texts().into_iter().filter_map(|text| join(&folder, &text.text));
+                    project.scripts.extend(paths.filter(|path| sink.tree.contains(path)));
+                }
                 ("packages", Value::Found(place)) => {
                     layout.search.extend(Some(place.clone()).filter(|place| !place.is_empty() && place != "."));
                 }
