@@ -118,6 +118,10 @@ pub fn overrides(repo: &str, from: &From, project: &Project) -> anyhow::Result<O
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Overrides::default(),
         Err(error) => return Err(error.into()),
     };
+    if let Some(line) = overrides.ask.iter().find(|line| repro_inspect::asked(line).is_none()) {
+        let hint = "hint: write `ask` as curl asks a server of this machine: `curl -d 'text=hi' localhost/predict`";
+        return Err(input(format!("{}: `{line}` is no question to a server\n{hint}", path.display())));
+    }
     overrides.base = from.base.clone().or(overrides.base);
     overrides.command = from.command.clone().or(overrides.command);
     overrides.resolve_date = from.date.clone().or(overrides.resolve_date);

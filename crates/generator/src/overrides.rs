@@ -25,6 +25,8 @@ pub struct Overrides {
     pub workdir: Option<String>,
     /// Is the main command a server, which is visited and then stopped?
     pub server: Option<bool>,
+    /// What it is asked, as `curl` lines: `curl -F image=@x.jpg localhost/predict`.
+    pub ask: Vec<String>,
     /// Files that a person put into `run/`, which the command reads as `/workspace/run/NAME`.
     pub samples: Vec<String>,
     /// Regular expressions of which each must match the output.
@@ -80,6 +82,7 @@ pub const TEMPLATE: &str = r#"# What you want different from what `cargo xtask r
 # setup = ["mkdir -p out"]             # what prepares for it
 # workdir = ""                         # folder below the checkout in which it runs
 # server = true                        # the command is a server: it is visited, then stopped
+# ask = ["curl -F image=@x.jpg localhost/predict"]   # what a server is asked; a sample of ours stands for the file
 # samples = ["mine.jpg"]               # files of yours in `run/`; the command reads them as /workspace/run/mine.jpg
 # expect = ["score: [0-9.]+"]          # regular expressions that its output must match
 # apt = ["ffmpeg"]                     # further packages of the distribution

@@ -179,6 +179,9 @@ fn main_command(best: Option<&Candidate>, given: Option<&Candidate>, overrides: 
         }
         main
     };
+    if !overrides.ask.is_empty() {
+        main.questions = overrides.ask.iter().filter_map(|line| repro_inspect::asked(line)).collect();
+    }
     match overrides.server {
         Some(true) => main.kind = Kind::WebUi,
         Some(false) if main.kind == Kind::WebUi => main.kind = Kind::Script,

@@ -17,7 +17,7 @@ mod tree;
 mod weights;
 
 pub use assemble::{inspect, with_command};
-pub use commands::{OURS, SAMPLE_FOLDER, sample_for};
+pub use commands::{OURS, SAMPLE_FOLDER, asked, sample_for};
 pub use facts::{
     Action, Candidate, Command, Evidence, Facts, Field, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
     PythonClaim, Question, Requirement, Scope, Snippet, SnippetPart, Stated, StatedValue, Strength, Weights,

@@ -63,7 +63,8 @@ class Answer(object):
 class Server(object):
     """One port of this container, and what was asked there."""
 
-    def __init__(self, port, config, deadline):
+    def __init__(self, host, port, config, deadline):
+        self.host = host
         self.port = port
         self.config = config
         self.deadline = deadline
@@ -74,7 +75,7 @@ class Server(object):
         return max(1.0, self.deadline - time.time())
 
     def connect(self, patience=None):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=min(patience or 1e9, self.left()))
+        return http.client.HTTPConnection(self.host, self.port, timeout=min(patience or 1e9, self.left()))
 
     def request(self, method, path, body=None, headers=None, patience=None):
         connection = self.connect(patience)
@@ -327,9 +328,9 @@ def streamlit(server, prefix):
     """Opens the page: its program runs once for every visitor, from top to bottom."""
     # A BackMsg whose field 11, `rerun_script`, is empty.
     key = base64.b64encode(os.urandom(16)).decode("ascii")
-    peer = socket.create_connection(("127.0.0.1", server.port), timeout=server.left())
+    peer = socket.create_connection((server.host, server.port), timeout=server.left())
     try:
-        host = "127.0.0.1:%d" % server.port
+        host = "%s:%d" % (server.host, server.port)
         lines = ["GET %s/stream HTTP/1.1" % prefix, "Host: " + host, "Origin: http://" + host, "Upgrade: websocket"]
         lines += ["Connection: Upgrade", "Sec-WebSocket-Key: " + key, "Sec-WebSocket-Version: 13"]
         lines += ["Sec-WebSocket-Protocol: streamlit", "", ""]
@@ -605,8 +606,16 @@ def listening():
     return sorted(ports.items())
 
 
-def first_answer(port, config, deadline):
-    server = Server(port, config, deadline)
+def host_of(addresses):
+    """Where to reach a server that listens on these: programs that look up their own name listen on nothing else."""
+    for address in addresses:
+        if len(address) == 8 and int(address, 16) and address not in LOOPBACK:
+            return socket.inet_ntoa(bytes.fromhex(address)[::-1])
+    return "::1" if addresses == [LOOPBACK[1]] else "127.0.0.1"
+
+
+def first_answer(host, port, config, deadline):
+    server = Server(host, port, config, deadline)
     try:
         return server, server.request("GET", "/", patience=20)
     except (OSError, http.client.HTTPException):
@@ -617,7 +626,7 @@ def wait(config, deadline):
     """The first server that answers, and its page."""
     while time.time() < deadline:
         for port, addresses in listening():
-            server, page = first_answer(port, config, deadline)
+            server, page = first_answer(host_of(addresses), port, config, deadline)
             server.loopback = all(address in LOOPBACK for address in addresses)
             if page is not None and page.status < 500:
                 return server, page

@@ -1,9 +1,16 @@
 //! A `curl` line of a document in, the question that it asks a server on this machine out.
 
 use super::samples::{Media, media_of};
-use super::shell::Word;
+use super::shell::{self, Word};
 use super::words::tokens;
+use crate::documents::Line;
 use crate::{Evidence, Field, Question};
+
+/// The question of a `curl` line that a person wrote; `None` where it asks no server of this machine.
+pub fn asked(line: &str) -> Option<Question> {
+    let simple = shell::commands(&[Line { number: 1, text: line.to_owned() }]).into_iter().next()?;
+    question(&simple.words, Evidence::new("repro.toml", 0, line))
+}
 
 /// The question, where the line asks a server of this machine.
 pub(crate) fn question(words: &[Word], evidence: Evidence) -> Option<Question> {
@@ -99,9 +106,6 @@ fn kind(file: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::shell;
-    use crate::documents::Line;
-
     fn check(line: &str, expected: &str) {
         let simple = shell::commands(&[Line { number: 1, text: line.to_owned() }]).remove(0);
         let found = question(&simple.words, Evidence::new("README.md", 1, line)).map(|asked| {

@@ -27,6 +27,7 @@ use collect::Origin;
 use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
+pub use curl::asked;
 pub use samples::{OURS, SAMPLE_FOLDER, sample_for};
 pub(crate) use snippet::in_place as snippet_in_place;
 
