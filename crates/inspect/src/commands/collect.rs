@@ -564,10 +564,12 @@ impl<'t> Collector<'t> {
 
     /// The parsed entry file of a program, read once.
     pub(crate) fn entry(&mut self, path: &str) -> Option<&Entry> {
-        let text = self.tree.text(path).filter(|text| text.len() < 400_000 && !path.ends_with(".ipynb"))?;
+        // Data in very long lines cost a parser next to nothing.
+        let code = |text: &str| text.lines().map(str::len).filter(|length| *length < 10_000).sum::<usize>();
+        let size = self.tree.text(path).map(code).filter(|size| *size < 400_000 && !path.ends_with(".ipynb"))?;
         if !self.entries.contains_key(path) {
             // Documents name their main programs first; a page of hundred commands is not worth parsing them all.
-            self.budget = self.budget.checked_sub(text.len())?;
+            self.budget = self.budget.checked_sub(size)?;
             let module = self.sources.module(path)?;
             let top = module.calls.iter().any(|call| {
                 call.scope.is_none()

@@ -39,6 +39,41 @@ pub(crate) fn derive(collector: &mut Collector<'_>) {
     for path in shells {
         collector.lonely_script(&path);
     }
+    if collector.drafts.is_empty() {
+        package_modules(collector);
+    }
+}
+
+/// Modules of the root's packages that say what they do as a program: better than nothing.
+fn package_modules(collector: &mut Collector<'_>) {
+    let root = collector.projects.iter().filter(|project| project.folder.is_empty());
+    let packages: Vec<(String, String)> = root.flat_map(|project| project.packages.clone()).collect();
+    for (package, folder) in packages {
+        let tree = collector.tree;
+        let modules: Vec<(&str, &str)> = tree
+            .texts()
+            .filter_map(|(path, text)| {
+                let stem = path.strip_prefix(folder.as_str())?.strip_prefix('/')?.strip_suffix(".py")?;
+                (!stem.contains('/') && text.contains("__main__") && stem != "__init__").then_some((path, stem))
+            })
+            .collect();
+        for (path, stem) in modules.into_iter().take(MOST) {
+            if collector.entry(path).is_none_or(|entry| !entry.module.has_main_guard) {
+                continue;
+            }
+            let name = format!("{package}.{stem}");
+            let program = Program {
+                kind: Kind::Module,
+                start: vec!["python".to_owned(), "-m".to_owned(), name.clone()],
+                name,
+                entry: Some(path.to_owned()),
+                arguments: vec![],
+                workdir: String::new(),
+                changes: vec![],
+            };
+            add(collector, program, false, Evidence::new(path, 0, "__main__"));
+        }
+    }
 }
 
 fn console_scripts(collector: &mut Collector<'_>, names: &[String], mentions: &str) {

@@ -341,6 +341,15 @@ fn a_script_that_the_setup_installs_is_a_program() {
 }
 
 #[test]
+fn a_module_of_the_package_is_the_program_where_there_is_no_other() {
+    let project = Project { packages: [("moods".to_owned(), "moods".to_owned())].into(), ..Project::default() };
+    let data = format!("TABLE = '{}'\n{MAIN}", "x".repeat(500_000));
+    let files = [("README.md", "# X"), ("moods/__init__.py", ""), ("moods/score.py", data.as_str())];
+    let best = found(&files, &[], &[project]).into_iter().next().expect("a candidate");
+    assert_eq!((best.kind, best.command.line.as_str()), (Kind::Module, "python -m moods.score"));
+}
+
+#[test]
 fn a_line_that_sets_up_another_library_is_no_program() {
     let document = "```python\nimport plots\nplots.use('none')\n```\n";
     assert_eq!(found(&[("README.md", document)], &[], &[]).len(), 0);
