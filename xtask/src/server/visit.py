@@ -623,12 +623,13 @@ def first_answer(host, port, config, deadline):
 
 
 def wait(config, deadline):
-    """The first server that answers, and its page."""
+    """The first server that answers, and its page. One that has trouble with its first page for long is asked all the same."""
+    troubled = {}
     while time.time() < deadline:
         for port, addresses in listening():
             server, page = first_answer(host_of(addresses), port, config, deadline)
             server.loopback = all(address in LOOPBACK for address in addresses)
-            if page is not None and page.status < 500:
+            if page is not None and (page.status < 500 or time.time() - troubled.setdefault(port, time.time()) > 15):
                 return server, page
         time.sleep(0.5)
     return None, None
