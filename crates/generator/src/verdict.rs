@@ -273,7 +273,10 @@ impl Server {
 
     /// `port 7860 answered gradio: predict`.
     pub fn describe(&self) -> String {
-        let Some(port) = self.port else { return "no server answered".to_owned() };
+        let Some(port) = self.port else {
+            let trouble = self.trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+            return format!("no server answered{trouble}");
+        };
         match (self.answer(), self.asked.last()) {
             (Some(asked), _) => format!("port {port} answered {}", asked.what),
             (None, Some(asked)) => format!("port {port} refused {}: {} {}", asked.what, asked.status, asked.said),
@@ -418,7 +421,7 @@ fn stopped(seen: &Observation) -> Option<String> {
             Some(code) if !seen.timed_out && !ENDED.contains(&code) => {
                 format!("it ended with exit code {code} before it answered as a server{exception}")
             }
-            _ => "no server answered".to_owned(),
+            _ => server.describe(),
         });
     }
     if seen.timed_out {
