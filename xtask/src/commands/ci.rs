@@ -30,6 +30,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     steps.cargo("tests", &["test", "--workspace", "--quiet"], &[("REPRO_ENGINE_REQUIRED", "1")]);
     steps.xtask("demo", &["demo"]);
     steps.xtask("proofs, one note", &["lint-notes", "--verify", "--fresh", "--no-write", "apt"]);
-    steps.xtask("verify, a shard", &["verify-all", "--fresh", "--shard", "1/4"]);
+    steps.xtask("verify, a shard", &["verify-all", "--fresh", "--shard", "1/7"]);
     steps.end()
 }
