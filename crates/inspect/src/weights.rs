@@ -176,7 +176,7 @@ fn from_command(tree: &Tree, command: &str, evidence: &Evidence, found: &mut Fou
             if is_weights_url(value) {
                 found.add(host_kind(value), &hub_id(value).unwrap_or_else(|| value.to_owned()), evidence.clone());
             }
-        } else if has_weights_ending(value) && is_large(tree, value.trim_start_matches("./")) {
+        } else if is_weights_file(value) && is_large(tree, value.trim_start_matches("./")) {
             found.add(kind_in_tree(tree, value), value.trim_start_matches("./"), evidence.clone());
         } else if is_hub_id(tree, value) && !word.starts_with('-') {
             found.add("hf", value, evidence.clone());
@@ -253,14 +253,14 @@ fn from_texts(program: &Program<'_, '_>, found: &mut Found) {
         for text in &file.module.texts {
             let value = text.value.as_str();
             if value.contains("://") {
-                if is_weights_url(value) && (has_weights_ending(value) || !value.contains("huggingface.co")) {
+                if is_weights_url(value) && (is_weights_file(value) || !value.contains("huggingface.co")) {
                     found.add(host_kind(value), value, program.evidence(file, text.line));
                 }
                 continue;
             }
             let path = value.trim_start_matches("./").trim_end_matches('/');
             for path in [path.to_owned(), format!("{folder}/{path}")] {
-                if has_weights_ending(&path) && is_large(tree, &path) {
+                if is_weights_file(&path) && is_large(tree, &path) {
                     found.add(kind_in_tree(tree, &path), &path, program.evidence(file, text.line));
                 } else if !path.contains('.')
                     && let Some(first) = weights_below(tree, &path)
@@ -280,7 +280,7 @@ fn weights_below(tree: &Tree, folder: &str) -> Option<String> {
     let prefix = format!("{folder}/");
     tree.below(&prefix)
         .map(|(path, _)| path)
-        .find(|path| has_weights_ending(path) && is_large(tree, path))
+        .find(|path| is_weights_file(path) && is_large(tree, path))
         .map(str::to_owned)
 }
 
@@ -303,7 +303,7 @@ fn from_tree(tree: &Tree, found: &mut Found) {
 fn looks_like_weights(path: &str) -> bool {
     let folder = split(path).0.to_ascii_lowercase();
     let packed = path.rsplit_once('.').is_some_and(|(_, ending)| PACKED.contains(&ending));
-    has_weights_ending(path)
+    is_weights_file(path)
         || packed && ["weight", "checkpoint", "pretrained", "model"].iter().any(|word| folder.contains(word))
 }
 
@@ -337,8 +337,7 @@ fn from_documents(tree: &Tree, found: &mut Found) {
                     "sharepoint.com",
                     "zenodo.org/record",
                 ];
-                if has_weights_ending(url) && is_weights_url(url)
-                    || about && shared.iter().any(|host| url.contains(host))
+                if is_weights_file(url) && is_weights_url(url) || about && shared.iter().any(|host| url.contains(host))
                 {
                     found.add(host_kind(url), url, Evidence::new(path, number + 1, line));
                 } else if about && let Some(id) = hub_id(url) {
@@ -384,7 +383,7 @@ fn is_hub_id(tree: &Tree, value: &str) -> bool {
         && fits(name)
         && !owner.starts_with('.')
         && !known_ending.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
-        && !has_weights_ending(name)
+        && !is_weights_file(name)
         && !LOCAL_FOLDERS.iter().any(|word| owner.to_ascii_lowercase().contains(word))
         && !tree.contains(value)
         && !tree.contains_folder(owner)
@@ -397,7 +396,7 @@ fn host_kind(url: &str) -> &'static str {
 /// Does a URL lead to a file of weights?
 fn is_weights_url(url: &str) -> bool {
     let path = url.split(['?', '#']).next().unwrap_or(url);
-    has_weights_ending(path)
+    is_weights_file(path)
         || path.contains("drive.google.com")
             && (url.split_once("id=").is_some_and(|(_, id)| id.len() > 5)
                 || path.contains("/d/")
@@ -410,10 +409,6 @@ fn is_weights_url(url: &str) -> bool {
 
 /// Has a file of this name weights in it and nothing else?
 pub fn is_weights_file(path: &str) -> bool {
-    has_weights_ending(path)
-}
-
-fn has_weights_ending(path: &str) -> bool {
     let path = path.split(['?', '#']).next().unwrap_or(path);
     let lower = path.to_ascii_lowercase();
     lower.ends_with(".pth.tar")

@@ -560,36 +560,26 @@ impl<'a> Container<'a> {
 
     /// Size and type from the tar header that `cp` begins with; the rest is not waited for.
     fn header(&self, path: &str) -> Option<Entry> {
-        let source = format!("{}:{path}", self.name);
-        let reader = expression(self.engine.program.as_path(), ["cp", &source, "-"])
-            .stdin_null()
-            .stderr_null()
-            .unchecked()
-            .reader()
-            .ok()?;
-        let mut header = [0_u8; 512];
-        let read = (&reader).read_exact(&mut header);
+        let reader = self.copy_out(path)?;
+        let entry = read_header(&reader);
         let _ = reader.kill();
-        read.ok()?;
-        tar_entry(&header)
+        entry
     }
 
     /// A file's content out of the tar stream of `cp`.
     fn content(&self, path: &str) -> Option<Vec<u8>> {
-        let source = format!("{}:{path}", self.name);
-        let reader = expression(self.engine.program.as_path(), ["cp", &source, "-"])
-            .stdin_null()
-            .stderr_null()
-            .unchecked()
-            .reader()
-            .ok()?;
-        let mut header = [0_u8; 512];
-        (&reader).read_exact(&mut header).ok()?;
-        let Some(Entry::File(size)) = tar_entry(&header) else { return None };
+        let reader = self.copy_out(path)?;
+        let Entry::File(size) = read_header(&reader)? else { return None };
         let mut content = Vec::new();
         (&reader).take(size).read_to_end(&mut content).ok()?;
         let _ = reader.kill();
         Some(content)
+    }
+
+    fn copy_out(&self, path: &str) -> Option<duct::ReaderHandle> {
+        let source = format!("{}:{path}", self.name);
+        let call = expression(self.engine.program.as_path(), ["cp", &source, "-"]);
+        call.stdin_null().stderr_null().unchecked().reader().ok()
     }
 
     fn remove(mut self) {
@@ -669,6 +659,12 @@ enum Entry {
 fn stat(path: &Path) -> Option<Entry> {
     let data = std::fs::symlink_metadata(path).ok()?;
     Some(if data.is_file() { Entry::File(data.len()) } else { Entry::Other })
+}
+
+fn read_header(mut reader: &duct::ReaderHandle) -> Option<Entry> {
+    let mut header = [0_u8; 512];
+    reader.read_exact(&mut header).ok()?;
+    tar_entry(&header)
 }
 
 /// Reads one header of a tar stream: size (octal, or binary where the first bit is set) and type.

@@ -441,7 +441,7 @@ fn decide(
         }
         Purpose::Gpu => Some("0".to_owned()),
         Purpose::Number => Some("1".to_owned()),
-        Purpose::Prompt => Some("a photograph of a small cat on a table".to_owned()),
+        Purpose::Prompt => Some(samples::PROMPT.to_owned()),
         Purpose::Question => Some("What is this?".to_owned()),
         Purpose::File(media) => file(Some(media)),
         Purpose::Folder(wanted) => folder(wanted.or(media)),

@@ -1,6 +1,6 @@
 //! A program that asks on a terminal in, what a person would type out.
 
-use super::samples::{self, Media, Samples};
+use super::samples::{self, Samples};
 use super::words::tokens;
 use crate::python::{Module, Value};
 
@@ -47,13 +47,7 @@ fn answer(question: &str, line: &str, samples: &Samples<'_>) -> (String, Option<
     if line.contains("int(input") || line.contains("float(input") || says(&["number", "many", "integer", "count"]) {
         return ("1".to_owned(), None);
     }
-    let media = words.iter().find_map(|word| match word.as_str() {
-        "image" | "img" | "picture" | "photo" => Some(Media::Image),
-        "audio" | "wav" | "speech" | "sound" => Some(Media::Audio),
-        "video" => Some(Media::Video),
-        "pdf" => Some(Media::Pdf),
-        _ => None,
-    });
+    let media = samples::media_of_words(&words);
     if let Some(media) = media.filter(|_| says(&["path", "file", "filename", "location", "name"])) {
         if let Some(file) = samples.file(media, "", "") {
             return (file.to_owned(), None);
@@ -62,7 +56,7 @@ fn answer(question: &str, line: &str, samples: &Samples<'_>) -> (String, Option<
             return (samples::in_image(name), Some(name));
         }
     }
-    ("A small cat sleeps on the table.".to_owned(), None)
+    (samples::SENTENCE.to_owned(), None)
 }
 
 #[cfg(test)]

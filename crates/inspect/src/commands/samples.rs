@@ -46,6 +46,22 @@ pub(crate) fn media_of(name: &str) -> Option<Media> {
     })
 }
 
+/// The kind of file that the words of a name speak of: `image_path`, `the wav to read`.
+pub(crate) fn media_of_words(words: &[String]) -> Option<Media> {
+    words.iter().find_map(|word| match word.as_str() {
+        "image" | "img" | "picture" | "photo" => Some(Media::Image),
+        "audio" | "wav" | "speech" | "sound" => Some(Media::Audio),
+        "video" => Some(Media::Video),
+        "pdf" => Some(Media::Pdf),
+        _ => None,
+    })
+}
+
+/// A sentence of ours, for whoever wants a text.
+pub(crate) const SENTENCE: &str = "A small cat sleeps on the table.";
+/// A description of ours, for whoever draws or speaks what it says.
+pub(crate) const PROMPT: &str = "a photograph of a small cat on a table";
+
 /// Where samples of ours lie in an image.
 pub const SAMPLE_FOLDER: &str = "/workspace/run";
 

@@ -182,13 +182,7 @@ fn complete(cut: Cut, alone: Names, earlier: &[Cut], samples: &Samples<'_>) -> O
 fn given_value(name: &str, samples: &Samples<'_>) -> Option<(String, Option<&'static str>)> {
     let words = tokens(name);
     let says = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let media = words.iter().find_map(|word| match word.as_str() {
-        "image" | "img" | "picture" | "photo" => Some(Media::Image),
-        "audio" | "wav" | "speech" | "sound" => Some(Media::Audio),
-        "video" => Some(Media::Video),
-        "pdf" => Some(Media::Pdf),
-        _ => None,
-    });
+    let media = samples::media_of_words(&words);
     if let Some(media) =
         media.filter(|_| says(&["path", "file", "filename", "filepath"]) && !says(&["out", "output", "save"]))
     {
@@ -199,15 +193,15 @@ fn given_value(name: &str, samples: &Samples<'_>) -> Option<(String, Option<&'st
         return Some((format!("{:?}", samples::in_image(ours)), Some(ours)));
     }
     let value = match name {
-        "device" => "\"cpu\"",
-        "text" | "sentence" | "question" | "query" | "document" => "\"A small cat sleeps on the table.\"",
-        "prompt" => "\"a photograph of a small cat on a table\"",
+        "device" => format!("{:?}", "cpu"),
+        "text" | "sentence" | "question" | "query" | "document" => format!("{:?}", samples::SENTENCE),
+        "prompt" => format!("{:?}", samples::PROMPT),
         "texts" | "sentences" | "documents" | "queries" | "prompts" => {
-            "[\"A small cat sleeps on the table.\", \"It rains in the city today.\"]"
+            format!("{:?}", [samples::SENTENCE, "It rains in the city today."])
         }
         _ => return None,
     };
-    Some((value.to_owned(), None))
+    Some((value, None))
 }
 
 fn is_import(line: &str) -> bool {
