@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::arguments::{self, Filled, Lack, Surroundings};
 use super::classify::{self, Clues};
 use super::program::{Program, Setting, Started, join, started};
+use super::recipes::Recipe;
 use super::samples::{Samples, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
 use super::{curl, prompts, snippet, words};
@@ -24,8 +25,10 @@ pub(crate) enum Origin {
     Document { root: bool, subfolder: Depth },
     /// A span inside a sentence.
     Span { root: bool },
-    /// A shell script, Makefile or Dockerfile that a document names, or that lies there.
-    Script,
+    /// A file that runs commands and is no document.
+    Recipe(Recipe),
+    /// What a person wrote into `repro.toml`.
+    Person,
     /// Made up from what the repository has.
     Derived { mentioned: bool },
 }
@@ -103,16 +106,17 @@ pub(crate) struct Collector<'t> {
     pub(crate) budget: usize,
     /// Top-level names that the repository itself provides.
     own: Vec<String>,
-    followed: Vec<String>,
+    /// Scripts and targets that were followed.
+    pub(super) followed: Vec<String>,
     /// Files that import a toolkit for windows.
     windows: OnceCell<Vec<String>>,
 }
 
 /// What is known while the commands of one document are read.
 #[derive(Default)]
-struct Session {
-    workdir: String,
-    variables: BTreeMap<String, String>,
+pub(super) struct Session {
+    pub(super) workdir: String,
+    pub(super) variables: BTreeMap<String, String>,
     exported: BTreeMap<String, String>,
     /// Setup commands of the block.
     setup: Vec<String>,
@@ -130,6 +134,11 @@ struct Session {
 }
 
 impl Session {
+    /// What a script knows that is started here.
+    pub(super) fn inside(&self) -> Self {
+        Self { workdir: self.workdir.clone(), variables: self.variables.clone(), ..Self::default() }
+    }
+
     /// Remembers what a program is started with that fetches weights; of several uses the first is enough.
     fn fetch(&mut self, name: &str, command: String) {
         if !self.fetches.iter().any(|(known, _, _)| known == name) {
@@ -139,13 +148,20 @@ impl Session {
 }
 
 /// The place of a run of commands.
-struct Place<'p> {
-    path: &'p str,
-    origin: Origin,
-    headings: &'p [String],
-    lead: &'p str,
+pub(super) struct Place<'p> {
+    pub(super) path: &'p str,
+    pub(super) origin: Origin,
+    pub(super) headings: &'p [String],
+    pub(super) lead: &'p str,
     /// Words of the text around, for deciding between files of the same name.
-    around: String,
+    pub(super) around: String,
+}
+
+impl<'p> Place<'p> {
+    /// A file without texts around its commands.
+    pub(super) fn of(path: &'p str, origin: Origin) -> Self {
+        Self { path, origin, headings: &[], lead: "", around: String::new() }
+    }
 }
 
 impl<'t> Collector<'t> {
@@ -298,7 +314,7 @@ impl<'t> Collector<'t> {
     }
 
     /// Walks through the commands of a block or script.
-    fn commands(&mut self, commands: &[Simple], place: &Place<'_>, session: &mut Session, depth: usize) {
+    pub(super) fn commands(&mut self, commands: &[Simple], place: &Place<'_>, session: &mut Session, depth: usize) {
         let folder = place.path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         for (at, original) in commands.iter().enumerate() {
             let mut simple = original.clone();
@@ -481,85 +497,12 @@ impl<'t> Collector<'t> {
         }
     }
 
-    /// Follows a shell script one level.
-    fn script(&mut self, path: &str, arguments: &[Word], place: &Place<'_>, session: &Session) {
-        if self.followed.iter().any(|known| known == path) || self.followed.len() > 30 {
-            return;
-        }
-        self.followed.push(path.to_owned());
-        let Some(text) = self.tree.text(path).filter(|text| text.len() < 100_000) else { return };
-        let lines: Vec<documents::Line> = text
-            .lines()
-            .enumerate()
-            .map(|(at, line)| documents::Line { number: at + 1, text: line.to_owned() })
-            .collect();
-        let mut inner =
-            Session { workdir: session.workdir.clone(), variables: session.variables.clone(), ..Session::default() };
-        inner.variables.extend(arguments.iter().zip(1..).map(|(word, at)| (at.to_string(), word.text.clone())));
-        let origin = Origin::Script;
-        let place = Place {
-            path,
-            origin,
-            headings: place.headings,
-            lead: place.lead,
-            around: format!("{}\n{path}", place.around),
-        };
-        self.commands(&shell::commands(&lines), &place, &mut inner, 1);
-    }
-
     /// Reads a command that a person wrote.
     pub(crate) fn given(&mut self, line: &str, workdir: &str) {
-        let place =
-            Place { path: "repro.toml", origin: Origin::Script, headings: &[], lead: "", around: String::new() };
+        let place = Place::of("repro.toml", Origin::Person);
         let lines = [documents::Line { number: 1, text: line.to_owned() }];
         let mut session = Session { workdir: workdir.to_owned(), ..Session::default() };
         self.commands(&shell::commands(&lines), &place, &mut session, 1);
-    }
-
-    /// Follows a shell script that no document names.
-    pub(crate) fn lonely_script(&mut self, path: &str) {
-        let place = Place { path, origin: Origin::Script, headings: &[], lead: "", around: String::new() };
-        self.script(path, &[], &place, &Session::default());
-    }
-
-    /// Follows a target of the root's Makefile one level.
-    fn make(&mut self, target: &str, place: &Place<'_>, session: &Session) {
-        let Some((path, text)) =
-            ["Makefile", "makefile"].into_iter().find_map(|path| Some((path, self.tree.text(path)?)))
-        else {
-            return;
-        };
-        let mark = format!("{path}:{target}");
-        if self.followed.contains(&mark) {
-            return;
-        }
-        self.followed.push(mark);
-        let lines: Vec<documents::Line> = text
-            .lines()
-            .enumerate()
-            .skip_while(|(_, line)| {
-                line.split(':').next().is_none_or(|names| {
-                    line.starts_with('\t')
-                        || !line.contains(':')
-                        || !names.split_whitespace().any(|name| name == target)
-                })
-            })
-            .skip(1)
-            .take_while(|(_, line)| line.starts_with('\t') || line.trim().is_empty())
-            .map(|(at, line)| documents::Line {
-                number: at + 1,
-                text: line.trim_start().trim_start_matches(['@', '-']).to_owned(),
-            })
-            .collect();
-        let mut inner = Session { variables: session.variables.clone(), ..Session::default() };
-        let place = Place {
-            path,
-            origin: Origin::Script,
-            headings: place.headings,
-            lead: place.lead,
-            around: place.around.clone(),
-        };
-        self.commands(&shell::commands(&lines), &place, &mut inner, 1);
     }
 
     /// The parsed entry file of a program, read once.

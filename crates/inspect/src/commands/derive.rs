@@ -1,9 +1,10 @@
 //! What a repository can run although no document says so: console scripts, `__main__` modules, scripts with a telling
-//! name, notebooks, shell scripts, and the command of a shipped Dockerfile.
+//! name, notebooks, and what its other files run.
 
 use super::arguments::demanded;
 use super::collect::{Collector, Origin};
 use super::program::{Program, is_python_text, module_file, notebook_program};
+use super::recipes;
 use super::shell::{self, Word};
 use super::words::tokens;
 use crate::documents::{self, is_vendored};
@@ -26,19 +27,7 @@ pub(crate) fn derive(collector: &mut Collector<'_>) {
     declared_scripts(collector, &known, &mentions);
     scripts(collector, &known, &mentions);
     notebooks(collector, &known, &mentions);
-    let shells: Vec<String> = collector
-        .tree
-        .texts()
-        .map(|(path, _)| path)
-        .filter(|path| {
-            path.ends_with(".sh") && path.matches('/').count() <= 2 && !is_vendored(path) && !path.starts_with('.')
-        })
-        .take(2 * MOST)
-        .map(str::to_owned)
-        .collect();
-    for path in shells {
-        collector.lonely_script(&path);
-    }
+    recipes::recipes(collector);
     if collector.drafts.is_empty() {
         package_modules(collector);
     }

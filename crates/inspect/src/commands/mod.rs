@@ -14,6 +14,7 @@ mod names;
 mod program;
 mod prompts;
 mod rank;
+mod recipes;
 mod samples;
 mod shell;
 mod snippet;

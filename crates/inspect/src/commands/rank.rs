@@ -88,7 +88,11 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         Origin::Document { .. } => step(0.03, "a document says it"),
         Origin::Span { root: true } => step(0.02, "a sentence of the README says it"),
         Origin::Span { .. } => step(-0.05, "a sentence of a document says it"),
-        Origin::Script => step(-0.06, "a script of the repository runs it"),
+        Origin::Recipe(recipe) => {
+            let (weight, why) = recipe.weight();
+            step(weight, why);
+        }
+        Origin::Person => {}
         Origin::Derived { mentioned: true } => step(-0.03, "the README names the file"),
         Origin::Derived { mentioned: false } => step(-0.12, "no document says how to run it"),
     }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 pub use follow::{Start, follow, follow_in, follow_text};
 pub use literal::Value;
+pub(crate) use sources::notebook_cells;
 pub use sources::{Sources, notebook_code};
 
 /// What one Python file says about itself.

@@ -242,23 +242,28 @@ pub(crate) fn is_test(path: &str) -> bool {
 
 /// The code cells of a notebook as one program, cells separated by an empty line.
 pub fn notebook_code(text: &str) -> String {
-    let Ok(notebook) = serde_json::from_str::<serde_json::Value>(text) else { return String::new() };
-    let mut out = String::new();
-    let cells = notebook.get("cells").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
-    for cell in &cells {
-        if cell.get("cell_type").and_then(serde_json::Value::as_str) != Some("code") {
-            continue;
-        }
-        match cell.get("source") {
-            Some(serde_json::Value::String(source)) => out.push_str(source),
-            Some(serde_json::Value::Array(lines)) => {
-                for line in lines.iter().filter_map(serde_json::Value::as_str) {
-                    out.push_str(line);
-                }
-            }
-            _ => {}
-        }
-        out.push_str("\n\n");
-    }
-    out
+    let cells = notebook_cells(text).into_iter().filter(|cell| cell.is_code);
+    cells.map(|cell| cell.source + "\n\n").collect()
+}
+
+/// A cell of a notebook.
+pub(crate) struct Cell {
+    pub(crate) is_code: bool,
+    pub(crate) source: String,
+}
+
+/// The cells of a notebook in their order; none where the text is no notebook.
+/// <https://nbformat.readthedocs.io/en/latest/format_description.html#cell-types>
+pub(crate) fn notebook_cells(text: &str) -> Vec<Cell> {
+    let Ok(notebook) = serde_json::from_str::<serde_json::Value>(text) else { return Vec::new() };
+    let cells = notebook.get("cells").and_then(serde_json::Value::as_array);
+    let read = |cell: &serde_json::Value| {
+        let source = match cell.get("source") {
+            Some(serde_json::Value::String(source)) => source.clone(),
+            Some(serde_json::Value::Array(lines)) => lines.iter().filter_map(serde_json::Value::as_str).collect(),
+            _ => String::new(),
+        };
+        Cell { is_code: cell.get("cell_type").and_then(serde_json::Value::as_str) == Some("code"), source }
+    };
+    cells.into_iter().flatten().map(read).collect()
 }

@@ -14,19 +14,11 @@ use crate::declared::conda;
 use crate::declared::requirements::{Entry, logical_lines, read_line};
 use crate::documents::is_vendored;
 use crate::facts::{Evidence, Scope, Strength};
+use crate::tree::Tree;
 
 pub(super) fn read(notes: &mut Notes<'_>) {
-    let mut paths: Vec<&str> = notes
-        .tree
-        .texts()
-        .map(|(path, _)| path)
-        .filter(|path| is_dockerfile(path) && !is_vendored(path) && !path.starts_with(".devcontainer/"))
-        .collect();
-    paths.sort_by_key(|path| (path.matches('/').count(), *path));
-    for path in paths.into_iter().take(6) {
-        if let Some(text) = notes.tree.text(path) {
-            dockerfile(notes, path, text);
-        }
+    for (path, text) in dockerfiles(notes.tree) {
+        dockerfile(notes, path, text);
     }
     for name in ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"] {
         if let Some(text) = notes.tree.text(name) {
@@ -36,6 +28,15 @@ pub(super) fn read(notes: &mut Notes<'_>) {
     if let Some(text) = notes.tree.text("cog.yaml") {
         cog(notes, text);
     }
+}
+
+/// The first Dockerfiles that upstream ships, with their texts; those nearest to the root come first.
+pub(crate) fn dockerfiles(tree: &Tree) -> Vec<(&str, &str)> {
+    let is_shipped = |path: &str| is_dockerfile(path) && !is_vendored(path) && !path.starts_with(".devcontainer/");
+    let mut found: Vec<(&str, &str)> = tree.texts().filter(|(path, _)| is_shipped(path)).collect();
+    found.sort_by_key(|(path, _)| (path.matches('/').count(), *path));
+    found.truncate(6);
+    found
 }
 
 /// Suffixes of files that are about Dockerfiles and are none.
@@ -62,7 +63,7 @@ fn dockerfile(notes: &mut Notes<'_>, path: &str, text: &str) {
     let mut arguments: BTreeMap<String, String> = BTreeMap::new();
     let mut state = State::default();
     let mut stages: Vec<String> = Vec::new();
-    for (number, logical) in joined(&lines) {
+    for (number, logical) in instructions(&lines) {
         let (instruction, rest) = logical.split_once(char::is_whitespace).unwrap_or((&logical, ""));
         let evidence = Evidence::new(path, number, &shown(number));
         match instruction.to_ascii_uppercase().as_str() {
@@ -110,7 +111,7 @@ fn dockerfile(notes: &mut Notes<'_>, path: &str, text: &str) {
 }
 
 /// Instructions with their continuations and heredocs left as they are; comments inside are dropped.
-fn joined(lines: &[&str]) -> Vec<(usize, String)> {
+pub(crate) fn instructions(lines: &[&str]) -> Vec<(usize, String)> {
     let mut joined: Vec<(usize, String)> = Vec::new();
     let mut open = false;
     for (index, line) in lines.iter().enumerate() {

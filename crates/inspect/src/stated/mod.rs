@@ -10,6 +10,9 @@ mod places;
 mod sentences;
 mod workflows;
 
+pub(crate) use containers::{dockerfiles, instructions};
+pub(crate) use workflows::workflows;
+
 use crate::declared::requirements::normalise;
 use crate::facts::{Evidence, Finding, Form, Project, PythonClaim, Requirement, Scope, Stated, StatedValue, Strength};
 use crate::tree::Tree;

@@ -6,17 +6,20 @@ use super::Notes;
 use super::commands::{Setting, State, interpret, split};
 use crate::declared::has_suffix;
 use crate::facts::{Evidence, Scope, Strength};
+use crate::tree::Tree;
 
 pub(super) fn read(notes: &mut Notes<'_>) {
-    let paths: Vec<&str> = notes.tree.texts().map(|(path, _)| path).filter(|path| is_workflow(path)).take(8).collect();
-    for path in paths {
-        if let Some(text) = notes.tree.text(path) {
-            workflow(notes, path, text);
-        }
+    for (path, text) in workflows(notes.tree) {
+        workflow(notes, path, text);
     }
     if let Some(text) = notes.tree.text("tox.ini") {
         tox(notes, text);
     }
+}
+
+/// The first configurations of a CI that builds or tests, with their texts.
+pub(crate) fn workflows(tree: &Tree) -> Vec<(&str, &str)> {
+    tree.texts().filter(|(path, _)| is_workflow(path)).take(8).collect()
 }
 
 /// Is this the configuration of a CI that builds or tests (and not one that publishes or formats)?
