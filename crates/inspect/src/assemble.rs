@@ -23,27 +23,37 @@ pub fn inspect(tree: &Tree) -> Facts {
     pythons.extend(more_pythons);
     findings.extend(more_findings);
     let sources = Sources::new(tree);
-    let (mut candidates, more_findings) = commands::candidates(tree, &projects, &sources);
+    let (candidates, more_findings) = commands::candidates(tree, &projects, &sources);
     findings.extend(more_findings);
 
     let packages = package_roots(&projects);
-    let mut judged: Option<(Gpu, Vec<Weights>)> = None;
-    for (index, candidate) in candidates.iter_mut().enumerate().take(JUDGED) {
-        if index >= FOLLOWED && judged.is_some() {
-            break;
+    let mut candidates: Vec<(Candidate, Option<Program<'_, '_>>)> =
+        candidates.into_iter().map(|candidate| (candidate, None)).collect();
+    for (candidate, program) in candidates.iter_mut().take(FOLLOWED) {
+        *program = followed(&sources, candidate, &packages);
+        if let Some(program) = program {
+            candidate.imports = program.imports();
+            let burden = weights::burden(program, &candidate.command.line, candidate.evidence.first());
+            commands::weigh_down(candidate, burden.as_ref());
         }
-        let Some(program) = followed(&sources, candidate, &packages) else { continue };
-        candidate.imports = program.imports();
+    }
+    candidates.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
+    let mut judged: Option<(Gpu, Vec<Weights>)> = None;
+    for (candidate, program) in candidates.iter_mut().take(JUDGED) {
         let decides = !matches!(
             candidate.action,
             Action::Download | Action::Install | Action::Prepare | Action::Help | Action::Test
         );
-        if judged.is_none() && decides {
+        let Some(program) = program.take().or_else(|| followed(&sources, candidate, &packages)) else { continue };
+        candidate.imports = program.imports();
+        if decides {
             let line = &candidate.command.line;
             let found = weights::find(&program, line, candidate.evidence.first());
             judged = Some((gpu::need(&program, line, candidate.evidence.first()), found));
+            break;
         }
     }
+    let candidates: Vec<Candidate> = candidates.into_iter().map(|(candidate, _)| candidate).collect();
     let (gpu, weights) = judged.unwrap_or_else(|| (gpu::need_of_package(&sources), weights::find_in_tree(tree)));
 
     let lfs_pointers = lfs_pointers(tree);
@@ -225,6 +235,31 @@ mod tests {
         let facts = inspect(&tree);
         assert_eq!(facts.gpu.need, GpuNeed::Required, "{:?}", facts.candidates);
         assert!(facts.candidates.iter().any(|candidate| candidate.imports.required.contains_key("torch")));
+    }
+
+    #[test]
+    fn weights_behind_a_gate_lower_the_rank() {
+        let demo = "from transformers import AutoModel\nm = AutoModel.from_pretrained('acme/open-7b')\n";
+        let best = |readme: &str| {
+            let tree = Tree::from_texts([("README.md", readme), ("chat.py", demo), ("talk.py", demo)]);
+            let candidate = inspect(&tree).candidates.into_iter().next().expect("a candidate");
+            (candidate.command.line, candidate.because)
+        };
+        let commands = |first: &str| {
+            format!(
+                "## Inference\n```\npython chat.py --model {first}\n```\n```\npython talk.py --model acme/open-7b\n```\n"
+            )
+        };
+        assert_eq!(best(&commands("acme/shut-7b")).0, "python chat.py --model acme/shut-7b");
+        let gated = format!("Request access to acme/shut-7b first.\n{}", commands("acme/shut-7b"));
+        assert_eq!(best(&gated).0, "python talk.py --model acme/open-7b");
+        assert_eq!(best(&commands("acme/open-8x22b")).0, "python talk.py --model acme/open-7b");
+        let only =
+            "Request access to acme/shut-7b first.\n## Inference\n```\npython chat.py --model acme/shut-7b\n```\n";
+        assert_eq!(
+            best(only).1.first().map(String::as_str),
+            Some("its weights `acme/shut-7b` are given to those only who were let in")
+        );
     }
 
     proptest! {

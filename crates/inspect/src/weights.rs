@@ -76,6 +76,47 @@ pub(crate) fn find(program: &Program<'_, '_>, command: &str, evidence: Option<&E
     found.into_list(tree)
 }
 
+/// What makes it hard to try a program at all, by the weights that its own command line and calls name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Burden {
+    /// They are given to those only who were let in.
+    Gated(String),
+    /// A model of so many billion parameters.
+    Large(String, u32),
+}
+
+/// Models of more billions of parameters than this do not fit a usual GPU.
+const LARGE: u32 = 30;
+
+/// Finds what makes a program hard to try; `None` where its weights can be had and held, or nothing says otherwise.
+pub(crate) fn burden(program: &Program<'_, '_>, command: &str, evidence: Option<&Evidence>) -> Option<Burden> {
+    let tree = program.sources.tree;
+    let mut found = Found::default();
+    if let Some(evidence) = evidence {
+        from_command(tree, command, evidence, &mut found);
+    }
+    // What a command names stands instead of the defaults in the code.
+    if !found.list.iter().any(|weights| weights.from == "hf") {
+        from_calls(program, &mut found);
+    }
+    let named: Vec<Weights> = found.list.into_iter().filter(|weights| weights.from == "hf").collect();
+    let gated = named.iter().find(|weights| weights.gated || is_gated(tree, &weights.what));
+    let large = || named.iter().find_map(|weights| Some((&weights.what, billions(&weights.what)?)));
+    gated
+        .map(|weights| Burden::Gated(weights.what.clone()))
+        .or_else(|| large().filter(|(_, count)| *count > LARGE).map(|(what, count)| Burden::Large(what.clone(), count)))
+}
+
+/// Billions of parameters that a model's name tells: `Llama-2-70b-chat-hf`; experts are counted (`8x22B`).
+fn billions(id: &str) -> Option<u32> {
+    let name = id.rsplit('/').next().unwrap_or(id).to_ascii_lowercase();
+    name.split(['-', '_', '.']).find_map(|part| {
+        let count = part.strip_suffix('b')?;
+        let (experts, each) = count.split_once('x').unwrap_or(("1", count));
+        experts.parse::<u32>().ok()?.checked_mul(each.parse().ok()?)
+    })
+}
+
 /// As [`find`], where no program is known.
 pub(crate) fn find_in_tree(tree: &Tree) -> Vec<Weights> {
     let mut found = Found::default();

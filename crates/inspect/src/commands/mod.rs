@@ -29,6 +29,7 @@ use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
 pub use curl::asked;
+pub(crate) use rank::weigh_down;
 pub use samples::{OURS, SAMPLE_FOLDER, sample_for};
 pub(crate) use snippet::in_place as snippet_in_place;
 

@@ -4,6 +4,7 @@ use super::arguments::{Lack, is_placeholder};
 use super::classify::by_heading;
 use super::collect::{Depth, Draft, Origin};
 use super::shell::quote;
+use crate::weights::Burden;
 use crate::{Action, Candidate, Command, Imports, Kind};
 
 /// Turns a draft into a candidate.
@@ -161,6 +162,17 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     let score: f64 = steps.iter().map(|(weight, _)| weight).sum();
     steps.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
     (score.clamp(0.0, 1.0), steps.into_iter().filter(|(weight, _)| weight.abs() > 0.005).map(|(_, why)| why).collect())
+}
+
+/// Lowers a candidate by what its weights ask for.
+pub(crate) fn weigh_down(candidate: &mut Candidate, burden: Option<&Burden>) {
+    let (weight, why) = match burden {
+        None => return,
+        Some(Burden::Gated(what)) => (0.15, format!("its weights `{what}` are given to those only who were let in")),
+        Some(Burden::Large(what, billions)) => (0.08, format!("its model `{what}` has {billions} billion parameters")),
+    };
+    candidate.score = (candidate.score - weight).max(0.0);
+    candidate.because.insert(0, why);
 }
 
 /// What something missing costs.

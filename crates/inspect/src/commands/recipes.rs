@@ -89,7 +89,7 @@ fn may_start(collector: &Collector<'_>, text: &str) -> bool {
             .any(|project| project.console_scripts.keys().any(|name| text.contains(name.as_str())))
 }
 
-impl<'t> Collector<'t> {
+impl Collector<'_> {
     /// Follows a shell script one level.
     pub(super) fn script(&mut self, path: &str, arguments: &[shell::Word], place: &Place<'_>, session: &Session) {
         if self.followed.iter().any(|known| known == path) || self.followed.len() > FOLLOWED {
@@ -313,7 +313,7 @@ struct Step {
 }
 
 /// Finds the commands in a CI configuration by the keys under which the known services have them: `run` (GitHub, and
-/// with `command` below it CircleCI), `script` (GitLab, Travis, Azure).
+/// with `command` below it `CircleCI`), `script` (GitLab, Travis, Azure).
 fn walk(value: &Value, matrix: &Matrix, steps: &mut Vec<Step>) {
     match value {
         Value::Array(all) => all.iter().for_each(|value| walk(value, matrix, steps)),
@@ -439,7 +439,6 @@ fn line_of(text: &str, command: &shell::Simple) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::python::Sources;
     use crate::{Candidate, Tree};
 
