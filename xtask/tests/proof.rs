@@ -243,6 +243,11 @@ fn gradio_is_asked_through_its_queue() {
 }
 
 #[test]
+fn gradio_before_version_four_is_asked_by_the_number_of_its_function() {
+    check_web("gradio-3", "gradio: function 1");
+}
+
+#[test]
 fn streamlit_runs_its_page_for_a_visitor() {
     check_web("streamlit", "streamlit: the page, run for one visitor");
 }

@@ -652,13 +652,30 @@ fn preparing_programs(plan: &mut Plan, knowledge: &KnowledgeBase) {
 /// Applies the fixes of preventive pitfalls that this plan would fall into.
 fn preventive(plan: &mut Plan, best: Option<&Candidate>, knowledge: &KnowledgeBase) {
     let imports: BTreeSet<String> = best.map(|b| b.imports.required.keys().cloned().collect()).unwrap_or_default();
-    let mut applied = BTreeSet::new();
+    prevent(plan, Some(&imports), knowledge, |_| true);
+}
+
+/// As in planning, with what a lock brings beside the declared distributions: their packages of the distribution,
+/// variables and limits. Pitfalls that the plan knows already, or that want more than that, are left. The plan's lock no
+/// longer fits it where requirements changed.
+pub fn prevent_with_lock(plan: &mut Plan, knowledge: &KnowledgeBase) {
+    prevent(plan, None, knowledge, |edit| {
+        matches!(edit, Edit::Apt(_) | Edit::Env(_) | Edit::RunFlag(_) | Edit::PipAdd(_) | Edit::PipPin(_))
+    });
+}
+
+fn prevent(
+    plan: &mut Plan,
+    imports: Option<&BTreeSet<String>>,
+    knowledge: &KnowledgeBase,
+    is_allowed: impl Fn(&Edit) -> bool,
+) {
     // A fix may bring in a library with pitfalls of its own; a few rounds settle that.
     for _ in 0..4 {
-        let context = context(plan, Some(&imports), knowledge);
+        let context = context(plan, imports, knowledge);
         let mut changed = false;
         for found in knowledge.preventive(&context) {
-            if !applied.insert(found.pitfall.clone()) {
+            if plan.notes.contains(&found.pitfall) || !found.edits.iter().all(&is_allowed) {
                 continue;
             }
             let reason = Reason::known(found.cause.clone(), found.pitfall.clone());

@@ -298,7 +298,15 @@ pub fn next(mut state: State, outcome: Outcome, knowledge: &KnowledgeBase) -> (S
     match outcome {
         Outcome::Locked { lock, seconds } => {
             state.seconds += seconds;
+            let input = lock_input(&state.plan);
             state.plan.lock = Some(lock);
+            // Only now is it known what the declared distributions bring along.
+            planner::prevent_with_lock(&mut state.plan, knowledge);
+            if lock_input(&state.plan) != input {
+                state.plan.lock = None;
+                state.seen.insert(fingerprint(&state.plan));
+                return (state, Action::Lock);
+            }
             state.stage = Stage::Build;
             (state, Action::Build)
         }
@@ -910,6 +918,29 @@ mod tests {
 
     fn built() -> Outcome {
         Outcome::Built { seconds: 1.0 }
+    }
+
+    #[test]
+    fn what_a_lock_brings_along_is_known_before_the_first_build() {
+        let note = "# lens\n\n```toml library\npackages = ['lens']\n```\n\n## `lib-missing`: it needs liblens\n\nIt loads \
+                    liblens. [source](https://mirror.example/3)\n\n```toml pitfall\nkind = 'preventive'\n\
+                    affects = '<2'\nfix = [{ apt = 'liblens1' }]\n```\n\n## `no-numbers`: it breaks with numbers 2\n\n\
+                    [source](https://mirror.example/4)\n\n```toml pitfall\nkind = 'preventive'\naffects = '<1'\n\
+                    fix = [{ pip_pin = 'numbers<2' }]\n```\n";
+        let (knowledge, problems) = KnowledgeBase::from_texts([("libraries/lens.md", note)]);
+        assert!(problems.is_empty(), "{problems:?}");
+        let locked = |pin: &str| Outcome::Locked {
+            lock: Lock { requirements: vec!["eye==1".to_owned(), pin.to_owned()], ..Lock::default() },
+            seconds: 1.0,
+        };
+        let (state, action) = next(begin().0, locked("lens==1.5"), &knowledge);
+        assert_eq!((action, state.plan.notes.as_slice()), (Action::Build, &["lens/lib-missing".to_owned()][..]));
+        assert_eq!(state.plan.apt[0].value, "liblens1");
+        // A limit asks for another lock, once.
+        let (state, action) = next(begin().0, locked("lens==0.5"), &knowledge);
+        assert_eq!((action, state.plan.pip.constraints[0].spec.as_str()), (Action::Lock, "numbers<2"));
+        assert_eq!(next(state, locked("lens==0.5"), &knowledge).1, Action::Build);
+        assert_eq!(next(begin().0, locked("lens==2.0"), &knowledge).0.plan.apt, []);
     }
 
     #[test]
