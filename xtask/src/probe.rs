@@ -236,6 +236,7 @@ fn merge(into: &mut Framework, from: Framework) {
     into.fits = into.fits.saturating_add(from.fits);
     into.failed_calls = into.failed_calls.saturating_add(from.failed_calls);
     into.seconds += from.seconds;
+    into.last_call = into.last_call.into_iter().chain(from.last_call).reduce(f64::max);
     into.parameters = into.parameters.max(from.parameters);
     into.peak_gpu_bytes = into.peak_gpu_bytes.max(from.peak_gpu_bytes);
     into.at_least |= from.at_least;

@@ -8,28 +8,9 @@ use std::{
 };
 
 use serde_json::Value;
+use support::{BASE, ask, is_possible};
 
-const BASE: &str = "python:3.11-slim-bookworm";
-
-/// What the engine prints on stdout; `None` where it fails.
-fn ask(arguments: &[&str]) -> Option<String> {
-    let program = std::env::var("REPRO_ENGINE").unwrap_or_else(|_| "docker".to_owned());
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn is_possible() -> bool {
-    let missing = if ask(&["version"]).is_none() {
-        "no container engine answers"
-    } else if ask(&["image", "inspect", BASE]).is_none() {
-        "no base image is here"
-    } else {
-        return true;
-    };
-    assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "{missing}");
-    eprintln!("skipped: {missing}");
-    false
-}
+mod support;
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -16,9 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use predicates::prelude::*;
+use support::{BASE, Sandbox, check, has_base, is_long_run, said, usual_engine};
 
-const BASE: &str = "python:3.11-slim-bookworm";
+mod support;
 
 /// Prints real output and needs nothing but Python.
 const MAIN: &str = "import collections, pathlib
@@ -33,78 +33,26 @@ if __name__ == '__main__':
 /// An end of the program, and how long the process may take to it.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// A project, a checkout, results and temporary files of their own.
-struct Sandbox {
-    folder: tempfile::TempDir,
-    /// `USER/REPO`, nobody else's.
-    name: String,
-    engine: String,
-    base: String,
-    variables: Vec<(String, String)>,
-}
-
-/// Says why a test does not run; a promised engine that is not there is a failure.
-fn skip(reason: &str) {
-    assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine was promised: {reason}");
-    eprintln!("skipped: {reason}");
-}
-
-/// Is there time for what takes long?
-fn long() -> bool {
-    let set = std::env::var_os("REPRO_LONG").is_some();
-    if !set {
-        eprintln!("skipped: takes long (REPRO_LONG is not set)");
-    }
-    set
-}
-
-fn has_base(engine: &str, variables: &[(String, String)]) -> bool {
-    let mut inspect = Command::new(engine);
-    inspect.args(["image", "inspect", BASE]).envs(variables.iter().cloned());
-    inspect.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
+/// What a test of the whole cycle does with a checkout that counts words.
 impl Sandbox {
     /// With the engine that the program would choose.
     fn new() -> Option<Self> {
-        let engine = ["docker", "podman"].into_iter().find(|engine| has_base(engine, &[]));
-        if engine.is_none() {
-            skip(&format!("no engine with `{BASE}`"));
-        }
-        engine.map(|engine| Self::on(engine, Vec::new()))
+        usual_engine().map(|engine| Self::on(engine, Vec::new()))
     }
 
     fn on(engine: &str, variables: Vec<(String, String)>) -> Self {
-        let folder = tempfile::Builder::new().prefix("cycle.").tempdir().unwrap();
-        // A daemon's user may be another one.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        for name in ["project/knowledge", "project/xtask", "results", "temporary"] {
-            fs::create_dir_all(folder.path().join(name)).unwrap();
-        }
-        let suffix = folder.path().extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        let name = format!("local/thing-{suffix}");
-        let sandbox = Self { folder, name, engine: engine.to_owned(), base: BASE.to_owned(), variables };
-        fs::write(sandbox.path("project/xtask/Cargo.toml"), "").unwrap();
-        let checkout = sandbox.path("thing");
-        fs::create_dir_all(&checkout).unwrap();
-        fs::write(checkout.join("main.py"), MAIN).unwrap();
-        fs::write(checkout.join("slow.py"), "import time\nprint('begun', flush=True)\ntime.sleep(600)\n").unwrap();
         let fill = "with open('fill', 'wb') as file:\n    while True:\n        file.write(bytes(1 << 20))\n";
-        fs::write(checkout.join("fill.py"), fill).unwrap();
-        fs::write(checkout.join("text.txt"), "the cat and the dog and the bird\n").unwrap();
-        fs::write(checkout.join("README.md"), "# Words\n\n## Usage\n\n```sh\npython main.py\n```\n").unwrap();
+        let files = [
+            ("main.py", MAIN),
+            ("slow.py", "import time\nprint('begun', flush=True)\ntime.sleep(600)\n"),
+            ("fill.py", fill),
+            ("text.txt", "the cat and the dog and the bird\n"),
+            ("README.md", "# Words\n\n## Usage\n\n```sh\npython main.py\n```\n"),
+        ];
+        let sandbox = Self::with(engine, variables, &files);
         sandbox.git(&["init", "--quiet", "--initial-branch=main", "."]);
         sandbox.commit();
         sandbox
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Where the results of this repository lie.
-    fn result(&self, name: &str) -> PathBuf {
-        self.path("results").join(&self.name).join(name)
     }
 
     fn git(&self, arguments: &[&str]) {
@@ -119,40 +67,12 @@ impl Sandbox {
         self.git(&["commit", "--quiet", "--message", "x"]);
     }
 
-    /// `repro USER/REPO --source …` on the checkout.
-    fn repro(&self, arguments: &[&str]) -> Command {
-        let mut command = self.program(&["--source"]);
-        command.arg(self.path("thing")).args(["--base", &self.base]).args(arguments);
-        command
-    }
-
-    fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.current_dir(self.path("project")).args([
-            "repro",
-            &self.name,
-            "--engine",
-            &self.engine,
-            "--repositories",
-        ]);
-        command.arg(self.path("results")).args(arguments);
-        command.env("TMPDIR", self.path("temporary")).envs(self.variables.iter().cloned());
-        command.stdin(Stdio::null());
-        command
-    }
-
     #[track_caller]
     fn check(&self, arguments: &[&str], code: i32, words: &str) -> Output {
         let output = self.repro(arguments).output().unwrap();
         check(&output, code, words);
         self.check_clean();
         output
-    }
-
-    fn engine(&self, arguments: &[&str]) -> String {
-        let mut engine = Command::new(&self.engine);
-        let output = engine.args(arguments).envs(self.variables.iter().cloned()).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Nothing temporary is left: no file beside a result, no folder.
@@ -192,18 +112,6 @@ impl Sandbox {
         });
         assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
         (child.end(), process)
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        let label = format!("label=repro.repository={}", self.name);
-        let images = self.engine(&["images", "--quiet", "--filter", &label]);
-        let mut images: Vec<&str> = images.lines().collect();
-        images.dedup();
-        if !images.is_empty() {
-            self.engine(&[&["rmi", "--force"], images.as_slice()].concat());
-        }
     }
 }
 
@@ -264,23 +172,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-fn said(output: &Output) -> String {
-    [&output.stderr, &output.stdout].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
-}
-
-/// The right exit code; where that is not 0, one message with these words and a next step.
-#[track_caller]
-fn check(output: &Output, code: i32, words: &str) {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(predicate::str::contains(words).eval(&said), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    if matches!(code, 2 | 3) {
-        assert_eq!(said.matches("hint: ").count(), 1, "{said}");
-        assert_eq!(said.matches("error: ").count() + said.matches("could not tell: ").count(), 1, "{said}");
     }
 }
 
@@ -538,7 +429,7 @@ fn podman_builds_and_runs_a_whole_cycle() {
 
 #[test]
 fn an_interruption_at_any_stage_leaves_nothing_behind() {
-    if !long() {
+    if !is_long_run() {
         return;
     }
     let Some(sandbox) = Sandbox::new() else { return };
@@ -702,7 +593,7 @@ fn prepared(size: Option<&str>) -> Option<(Sandbox, Daemon)> {
 
 #[test]
 fn a_daemon_that_is_killed_in_the_middle_is_no_verdict_and_nothing_is_lost() {
-    if !long() {
+    if !is_long_run() {
         return;
     }
     let Some((sandbox, mut daemon)) = prepared(None) else { return };
@@ -742,7 +633,7 @@ fn a_daemon_that_is_killed_in_the_middle_is_no_verdict_and_nothing_is_lost() {
 
 #[test]
 fn an_interrupted_build_leaves_no_container_with_either_builder() {
-    if !long() {
+    if !is_long_run() {
         return;
     }
     let Some((mut sandbox, _daemon)) = prepared(None) else { return };
@@ -764,7 +655,7 @@ fn an_interrupted_build_leaves_no_container_with_either_builder() {
 
 #[test]
 fn a_full_disk_of_the_engine_is_no_verdict() {
-    if !long() {
+    if !is_long_run() {
         return;
     }
     let Some((sandbox, daemon)) = prepared(Some("1200m")) else { return };
@@ -823,7 +714,7 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_of_this_machine_loses_nothing() {
-    if !long() {
+    if !is_long_run() {
         return;
     }
     let Some(sandbox) = Sandbox::new() else { return };
@@ -848,7 +739,7 @@ fn a_full_disk_of_this_machine_loses_nothing() {
 
 #[test]
 fn a_repository_of_two_gigabytes_takes_part_in_a_whole_cycle() {
-    if !long() {
+    if !is_long_run() {
         return;
     }
     // On a daemon of its own, whose cache goes with it.

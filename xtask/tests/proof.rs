@@ -4,67 +4,25 @@
 //! Without an engine (or without the base image) each test prints why it is skipped; where `REPRO_ENGINE_REQUIRED` is set
 //! it fails instead.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
-use predicates::prelude::*;
+use support::{Sandbox, check, is_long_run, usual_engine};
 
-const BASE: &str = "python:3.11-slim-bookworm";
+mod support;
 
-/// A repository with these files, reproduced by the program; what is left behind is removed with it.
-struct Sandbox {
-    folder: tempfile::TempDir,
-    name: String,
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        let label = format!("label=repro.repository={}", self.name);
-        let images = docker(&["images", "--quiet", "--filter", &label]).unwrap_or_default();
-        for image in images.lines() {
-            docker(&["rmi", "--force", image]);
-        }
-    }
-}
-
-fn docker(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("docker").args(arguments).output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
+/// Runs `repro` on repositories with these files, once each and with an end that is expected.
 impl Sandbox {
-    fn new(files: &[(&str, &str)]) -> Option<Self> {
-        if docker(&["image", "inspect", BASE]).is_none() {
-            assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine with {BASE} was promised");
-            eprintln!("skipped: no docker with {BASE}");
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join("thing").join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        fs::create_dir_all(folder.path().join("project")).unwrap();
-        let unique = folder.path().file_name().unwrap().to_string_lossy().replace('.', "").to_lowercase();
-        Some(Self { folder, name: format!("proof/{unique}") })
+    fn of(files: &[(&str, &str)]) -> Option<Self> {
+        usual_engine().map(|engine| Self::with(engine, Vec::new(), files))
     }
 
-    /// Runs `repro` on it, with an end that is expected. Gives its receipt.
+    /// Gives the receipt.
     #[track_caller]
     fn check(&self, arguments: &[&str], code: i32, words: &str) -> serde_json::Value {
-        let path = |name: &str| self.folder.path().join(name);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.current_dir(path("project")).args(["repro", &self.name, "--format", "json", "--max-attempts", "1"]);
-        command.arg("--source").arg(path("thing")).arg("--repositories").arg(path("results"));
-        let output = command.args(["--base", BASE, "--timeout", "120"]).args(arguments).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(predicate::str::contains(words).eval(&said), "{said}");
+        let mut command = self.repro(&["--format", "json", "--max-attempts", "1", "--timeout", "120"]);
+        let output = command.args(arguments).output().unwrap();
+        check(&output, code, words);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
     }
 }
 
@@ -73,7 +31,7 @@ const README: &str = "# Thing\n\n## Usage\n\n```sh\npython demo.py\n```\n";
 /// A repository whose command ends with exit code 0, and why that is no success.
 #[track_caller]
 fn check_false_success(demo: &str, why: &str) {
-    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", README), ("demo.py", demo)]) else { return };
     let receipt = sandbox.check(&[], 1, why);
     assert_eq!((&receipt["success"], &receipt["evidence"]["exit_code"]), (&false.into(), &0.into()), "{receipt}");
 }
@@ -96,7 +54,7 @@ fn a_help_text_is_no_success() {
 fn an_input_at_its_end_is_no_success() {
     let demo = "if __name__ == '__main__':\n    try:\n        print(input('Enter a sentence: ').upper())\n    \
                 except EOFError as error:\n        print(error)\n";
-    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", README), ("demo.py", demo)]) else { return };
     sandbox.check(&["--command", "python demo.py"], 1, "it waited for input and there was none");
 }
 
@@ -104,7 +62,7 @@ fn an_input_at_its_end_is_no_success() {
 fn a_program_that_asks_on_a_terminal_is_answered() {
     let demo = "if __name__ == '__main__':\n    while True:\n        text = input('Enter a sentence: ')\n        \
                 if text == 'quit':\n            break\n        print(text.upper())\n";
-    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", README), ("demo.py", demo)]) else { return };
     let receipt = sandbox.check(&["--offline"], 0, "");
     let log = fs::read_to_string(receipt["logs"]["run"].as_str().unwrap()).unwrap();
     assert!(log.contains("A SMALL CAT SLEEPS ON THE TABLE."), "{log}");
@@ -114,7 +72,7 @@ fn a_program_that_asks_on_a_terminal_is_answered() {
 fn a_server_of_weights_that_is_silent_is_no_verdict() {
     let demo = "import urllib.request\n\nif __name__ == '__main__':\n    \
                 print(urllib.request.urlopen('http://weights.mirror.example/a.pth').read())\n";
-    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", demo)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", README), ("demo.py", demo)]) else { return };
     sandbox.check(&[], 3, "the main command asked a server that did not answer");
     // Without a network it was asked for a verdict without one.
     sandbox.check(&["--offline"], 1, "Temporary failure in name resolution");
@@ -123,7 +81,7 @@ fn a_server_of_weights_that_is_silent_is_no_verdict() {
 #[test]
 fn a_test_runner_without_tests_is_no_success() {
     // Exit code 0 until Python 3.12.
-    let Some(sandbox) = Sandbox::new(&[("README.md", README), ("demo.py", "print(1)\n")]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", README), ("demo.py", "print(1)\n")]) else { return };
     sandbox.check(&["--command", "python -m unittest discover"], 1, "a test runner found no tests");
 }
 
@@ -151,14 +109,14 @@ fn an_extension_that_a_setup_left_out_is_no_success_where_a_gpu_is_needed() {
         ("thing/__init__.py", "def run():\n    return 0.5\n"),
         ("thing/ops.cu", "__global__ void f() {}\n"),
     ];
-    let Some(sandbox) = Sandbox::new(&files) else { return };
+    let Some(sandbox) = Sandbox::of(&files) else { return };
     let receipt = sandbox.check(&[], 0, "");
     let caveats = receipt["caveats"].to_string();
     assert!(caveats.contains("built without the CUDA extension _C"), "{caveats}");
     // The program is not even started where the extension that it needs cannot be there.
     let needs = format!("import pycuda.driver\n{demo}");
     let files = files.map(|(path, text)| (path, if path == "demo.py" { needs.as_str() } else { text }));
-    let Some(sandbox) = Sandbox::new(&files) else { return };
+    let Some(sandbox) = Sandbox::of(&files) else { return };
     let overrides = sandbox.path("results").join(&sandbox.name);
     fs::create_dir_all(&overrides).unwrap();
     fs::write(overrides.join("repro.toml"), "without = [\"pycuda\"]\n").unwrap();
@@ -198,7 +156,7 @@ const SERVER_README: &str = "# Thing\n\n## Web demo\n\n```sh\npython app.py\n```
 
 #[test]
 fn a_server_is_asked_what_its_page_asks_and_stopped() {
-    let Some(sandbox) = Sandbox::new(&[("README.md", SERVER_README), ("app.py", SERVER)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", SERVER_README), ("app.py", SERVER)]) else { return };
     let receipt = sandbox.check(&["--offline"], 0, "");
     let server = &receipt["evidence"]["server"];
     assert_eq!((&receipt["kind"], &server["port"]), (&"web_ui".into(), &8000.into()), "{receipt}");
@@ -206,35 +164,48 @@ fn a_server_is_asked_what_its_page_asks_and_stopped() {
     assert!(server["asked"][0]["said"].to_string().contains("WORDS=A+SMALL+CAT"), "{server}");
     // It listens on the container's own address.
     assert!(receipt["run_commands"].to_string().contains("--network host"), "{receipt}");
-    let readme = fs::read_to_string(sandbox.path("results").join(&sandbox.name).join("README.md")).unwrap();
+    let readme = fs::read_to_string(sandbox.result("README.md")).unwrap();
     assert!(readme.contains("port 8000 answered POST /upper"), "{readme}");
 
     // As documents ask it.
     let asks = format!("{SERVER_README}\n```sh\ncurl -d '{{\"words\": \"hi\"}}' http://localhost:8000/v1\n```\n");
-    let Some(sandbox) = Sandbox::new(&[("README.md", &asks), ("app.py", SERVER)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", &asks), ("app.py", SERVER)]) else { return };
     let receipt = sandbox.check(&["--offline"], 0, "");
     assert_eq!(receipt["evidence"]["server"]["asked"][0]["what"], "POST /v1, as a document does");
 }
 
-/// The repository of a page or notebook in `tests/web`, with releases of 2024.
+/// The receipt of a page or notebook in `tests/web`, with `replaced` (old and new text) in its program; `None` where it is
+/// not run.
 #[track_caller]
-fn check_web(name: &str, asked: &str) {
-    if std::env::var_os("REPRO_LONG").is_none() {
-        eprintln!("skipped: takes long (REPRO_LONG is not set)");
-        return;
+fn web_receipt(name: &str, replaced: (&str, &str)) -> Option<serde_json::Value> {
+    if !is_long_run() {
+        return None;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web").join(name);
-    let files: Vec<(String, String)> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
-        .collect();
+    let read = |entry: fs::DirEntry| {
+        let text = fs::read_to_string(entry.path()).unwrap().replace(replaced.0, replaced.1);
+        (entry.file_name().into_string().unwrap(), text)
+    };
+    let files: Vec<(String, String)> = fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    let Some(sandbox) = Sandbox::new(&files) else { return };
-    let receipt = sandbox.check(&["--offline"], 0, "");
+    let receipt = Sandbox::of(&files)?.check(&["--offline"], 0, "");
     assert_eq!((&receipt["level"], &receipt["proof"]), (&"inferred".into(), &"probe".into()), "{receipt}");
     assert!(receipt["evidence"]["frameworks"]["scikit-learn"]["calls"].as_u64() > Some(0), "{receipt}");
+    Some(receipt)
+}
+
+#[track_caller]
+fn check_web(name: &str, asked: &str) {
+    let Some(receipt) = web_receipt(name, ("", "")) else { return };
     assert!(receipt["evidence"].to_string().contains(asked), "{receipt}");
+    assert!(!receipt["caveats"].to_string().contains("before the server was asked"), "{receipt}");
+}
+
+#[test]
+fn a_model_that_is_only_tried_out_while_a_server_starts_is_told() {
+    let computed = "float(model.predict_proba([[image.getpixel((0, 0)) / 255.0]])[0, 1])}\n";
+    let Some(receipt) = web_receipt("flask", (computed, "0.5}\n\n\nmodel.predict([[0.5]])\n")) else { return };
+    assert!(receipt["caveats"].to_string().contains("the model was called before the server was asked"), "{receipt}");
 }
 
 #[test]
@@ -270,10 +241,10 @@ fn a_notebook_is_executed_whatever_its_kernel_was_called() {
 #[test]
 fn a_server_that_answers_and_has_no_model_is_no_success() {
     let broken = SERVER.replace("return 200, body.upper()", "return 500, b'no model'");
-    let Some(sandbox) = Sandbox::new(&[("README.md", SERVER_README), ("app.py", &broken)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", SERVER_README), ("app.py", &broken)]) else { return };
     sandbox.check(&[], 1, "the server answers, but no model was called");
     let fallen = SERVER.replace("import sys\n", "import sys\nsys.exit('no weights')\n");
-    let Some(sandbox) = Sandbox::new(&[("README.md", SERVER_README), ("app.py", &fallen)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", SERVER_README), ("app.py", &fallen)]) else { return };
     sandbox.check(&[], 1, "it ended with exit code 1 before it answered as a server");
 }
 
@@ -285,7 +256,7 @@ fn weights_that_are_already_there_are_mounted_where_the_command_looks() {
                 print('hub', (pathlib.Path(os.environ['HF_HOME']) / 'hub/models--a--b/refs/main').read_text())\n    \
                 try:\n        path.write_text('x')\n        print('written')\n    except OSError:\n        print('kept')\n";
     let readme = README.replace("python demo.py", "python demo.py --weights ckpt/a.pth");
-    let Some(sandbox) = Sandbox::new(&[("README.md", &readme), ("demo.py", demo)]) else { return };
+    let Some(sandbox) = Sandbox::of(&[("README.md", &readme), ("demo.py", demo)]) else { return };
     let write = |path: &str, text: &str| {
         let path = sandbox.path("weights").join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

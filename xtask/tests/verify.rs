@@ -9,15 +9,9 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use support::{BASE, ask, is_possible};
 
-const BASE: &str = "python:3.11-slim-bookworm";
-
-/// What the engine prints on stdout; `None` where it fails.
-fn ask(arguments: &[&str]) -> Option<String> {
-    let program = std::env::var("REPRO_ENGINE").unwrap_or_else(|_| "docker".to_owned());
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-}
+mod support;
 
 /// Results in a project of their own, so that no other run's rows and locks are met.
 struct Results {
@@ -123,9 +117,7 @@ fn words(output: &Output) -> String {
 
 #[test]
 fn a_killed_run_is_cleaned_up_after_and_an_interrupted_one_is_taken_up_where_it_was() {
-    if ask(&["image", "inspect", BASE]).is_none() {
-        assert!(std::env::var_os("REPRO_ENGINE_REQUIRED").is_none(), "an engine with `{BASE}` was promised");
-        anstream::eprintln!("skipped: no engine that has `{BASE}`");
+    if !is_possible() {
         return;
     }
     let results = Results::new();

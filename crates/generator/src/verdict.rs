@@ -78,6 +78,9 @@ pub struct Framework {
     pub parameters: Option<u64>,
     /// Seconds inside the calls (on a GPU: until the work was handed over).
     pub seconds: f64,
+    /// When the last call or fit ended, in seconds of Unix time. It is no part of a receipt, which says the same every time.
+    #[serde(skip_serializing)]
+    pub last_call: Option<f64>,
     /// Most GPU memory in use at a time, in bytes, in the process that used most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_gpu_bytes: Option<u64>,
@@ -200,6 +203,15 @@ impl Evidence {
             .collect();
         parts.join("; ")
     }
+
+    /// Is it sure that no model was called at `since` (seconds of Unix time) or later? Records of killed processes may lack
+    /// their last calls.
+    fn rested_since(&self, since: Option<f64>) -> bool {
+        let mut worked = self.frameworks.values().filter(|framework| framework.worked());
+        since.is_some_and(|since| {
+            worked.all(|framework| !framework.at_least && framework.last_call.is_some_and(|last| last < since))
+        })
+    }
 }
 
 /// Everything known about one run.
@@ -236,7 +248,7 @@ pub struct Written {
 }
 
 /// How a server answered a visitor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Server {
     /// The port on which it answered; `None` where nobody did.
     pub port: Option<u16>,
@@ -249,6 +261,9 @@ pub struct Server {
     /// What it was asked, in order.
     #[serde(default)]
     pub asked: Vec<Asked>,
+    /// When the visitor came, in seconds of Unix time.
+    #[serde(default, skip_serializing)]
+    pub since: Option<f64>,
     /// What went wrong with the visitor itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -351,6 +366,12 @@ pub fn judge(seen: &Observation) -> Verdict {
         verdict.reasons.extend(seen.server.as_ref().map(Server::describe));
         verdict.remarks =
             seen.files.iter().filter(|file| is_artefact(&file.path)).filter_map(without_content).collect();
+        if seen.server.as_ref().is_some_and(|server| seen.evidence.rested_since(server.since)) {
+            verdict.remarks.push(
+                "the model was called before the server was asked and not after: its answer may come without it"
+                    .to_owned(),
+            );
+        }
         if let Some(line) = &output.traceback {
             verdict.reasons.push(format!("an exception was reported on the way: {line}"));
         }
@@ -729,6 +750,13 @@ mod tests {
         let verdict = check(&visited(Some(7860), asked(200), 1), Level::Inferred, Some(Proof::Probe));
         assert_eq!(verdict.reasons, ["torch: 1 call, cpu", "port 7860 answered POST /predict"]);
         check(&visited(Some(7860), vec![], 1), Level::Inferred, Some(Proof::Probe));
+        // A model that was only tried out while the server started.
+        let mut warmed_up = visited(Some(7860), asked(200), 1);
+        for (last_call, remarks) in [(None, 0), (Some(9.0), 1), (Some(11.0), 0)] {
+            warmed_up.server.as_mut().unwrap().since = Some(10.0);
+            warmed_up.evidence.frameworks.get_mut("torch").unwrap().last_call = last_call;
+            assert_eq!(judge(&warmed_up).remarks.len(), remarks, "{last_call:?}");
+        }
         let why = |seen: &Observation| judge(seen).reasons.join("; ");
         assert!(why(&visited(Some(7860), asked(500), 1)).starts_with("no question was answered with success"));
         assert!(why(&visited(None, vec![], 1)).starts_with("no server answered"));

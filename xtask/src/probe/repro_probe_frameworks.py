@@ -10,7 +10,7 @@
 import sys
 from _thread import _local
 from _weakref import ref
-from time import perf_counter as clock
+from time import perf_counter as clock, time
 
 
 FunctionType = type(lambda: None)
@@ -61,6 +61,8 @@ class Counter(object):
         self.fits = 0
         self.failed = 0
         self.seconds = 0.0
+        # When the last call that counts returned, by `clock`.
+        self.last = None
         # Library -> calls made while it was imported, before any other.
         self.importing = {}
         self.parameters = None
@@ -79,6 +81,8 @@ class Counter(object):
 
     def record(self):
         record = {"calls": self.calls, "seconds": self.seconds}
+        if self.last is not None:
+            record["last_call"] = time() - (clock() - self.last)
         if self.without:
             record["calls_without_parameters"] = self.without
         if self.importing:
@@ -142,6 +146,8 @@ class Counter(object):
             self.fits += 1
         else:
             self.calls += 1
+        if counts:
+            self.last = end
         total = self.calls + self.fits
         if counts and total >= self.next_look:
             self.next_look = total * 2

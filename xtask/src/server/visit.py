@@ -70,6 +70,8 @@ class Server(object):
         self.deadline = deadline
         self.asked = []
         self.loopback = False
+        # When its first page was asked for, in seconds of Unix time.
+        self.since = None
 
     def left(self):
         return max(1.0, self.deadline - time.time())
@@ -616,6 +618,7 @@ def host_of(addresses):
 
 def first_answer(host, port, config, deadline):
     server = Server(host, port, config, deadline)
+    server.since = time.time()
     try:
         return server, server.request("GET", "/", patience=20)
     except (OSError, http.client.HTTPException):
@@ -706,7 +709,14 @@ def visit(config):
                 break
     except Exception as error:
         trouble = "%s: %s" % (type(error).__name__, str(error)[:200])
-    return {"port": server.port, "loopback": server.loopback, "page": page.status, "asked": server.asked, "trouble": trouble}
+    return {
+        "port": server.port,
+        "loopback": server.loopback,
+        "page": page.status,
+        "asked": server.asked,
+        "since": server.since,
+        "trouble": trouble,
+    }
 
 
 if __name__ == "__main__":
