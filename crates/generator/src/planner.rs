@@ -28,7 +28,6 @@ const ALTERNATIVES: usize = 11;
 /// Turns what was read into what is to be built.
 pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase, overrides: &Overrides) -> Plan {
     let best = facts.given.as_ref().or(facts.candidates.first());
-    let main = main_command(best, facts.given.as_ref(), overrides);
     let gpu = facts.gpu.clone();
     let on_ngc = overrides.base.is_none()
         && match gpu.need {
@@ -55,6 +54,8 @@ pub fn plan(repo: &str, facts: &Facts, source: Source, knowledge: &KnowledgeBase
             .slim_tag(&python.version, Some(SUITE))
             .unwrap_or_else(|| format!("python:{}-slim-{SUITE}", python.version)),
     };
+    let without_gpu = gpu.need != GpuNeed::None && is_without_gpu(&base_image);
+    let main = main_command(best, facts.given.as_ref(), overrides, without_gpu);
     let resolve_date = match overrides.resolve_date.as_deref() {
         Some("none") => None,
         Some(date) => Some(date.to_owned()),
@@ -136,24 +137,40 @@ fn needed_submodules(facts: &Facts) -> Vec<String> {
 pub fn promote(plan: &mut Plan, index: usize) {
     if index < plan.alternatives.len() {
         let chosen = plan.alternatives.remove(index);
-        plan.main = Some(main_of(&chosen));
+        plan.main = Some(main_of(&chosen, plan.gpu.need != GpuNeed::None && is_without_gpu(&plan.base_image)));
     }
 }
 
-fn main_of(candidate: &Candidate) -> Main {
+/// Is this one of the small images for programs on a CPU?
+fn is_without_gpu(base_image: &str) -> bool {
+    base_image.starts_with("python:")
+}
+
+fn main_of(candidate: &Candidate, without_gpu: bool) -> Main {
+    let mut command = candidate.command.clone();
+    let mut changes = candidate.changes.clone();
+    if let Some(on_cpu) = candidate.on_cpu.as_ref().filter(|_| without_gpu) {
+        command.line.clone_from(&on_cpu.line);
+        changes.extend(on_cpu.changes.iter().cloned());
+    }
     Main {
-        command: candidate.command.clone(),
+        command,
         kind: candidate.kind,
         snippet: candidate.snippet.clone(),
         because: candidate.because.clone(),
-        changes: candidate.changes.clone(),
+        changes,
         evidence: candidate.evidence.clone(),
         questions: candidate.questions.clone(),
         expect: Vec::new(),
     }
 }
 
-fn main_command(best: Option<&Candidate>, given: Option<&Candidate>, overrides: &Overrides) -> Option<Main> {
+fn main_command(
+    best: Option<&Candidate>,
+    given: Option<&Candidate>,
+    overrides: &Overrides,
+    without_gpu: bool,
+) -> Option<Main> {
     let mut main = if let Some(line) = &overrides.command {
         Main {
             command: Command {
@@ -172,7 +189,7 @@ fn main_command(best: Option<&Candidate>, given: Option<&Candidate>, overrides: 
             expect: Vec::new(),
         }
     } else {
-        let mut main = main_of(best?);
+        let mut main = main_of(best?, without_gpu);
         main.command.setup.extend(overrides.setup.iter().cloned());
         if let Some(workdir) = &overrides.workdir {
             main.command.workdir.clone_from(workdir);

@@ -266,12 +266,24 @@ pub struct Candidate {
     pub because: Vec<String>,
     /// What was changed against upstream's words, and why.
     pub changes: Vec<String>,
+    /// The command for a machine without a GPU, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_cpu: Option<OnCpu>,
     /// What the code behind it imports; empty until the candidate was followed.
     pub imports: Imports,
     /// For [`Kind::WebUi`]: what documents ask the server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
     pub evidence: Vec<Evidence>,
+}
+
+/// A command that is kept off the GPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnCpu {
+    /// Instead of [`Command::line`].
+    pub line: String,
+    /// What that changes against upstream's words.
+    pub changes: Vec<String>,
 }
 
 /// A request to a server, as a document writes it.

@@ -19,8 +19,8 @@ mod weights;
 pub use assemble::{inspect, with_command};
 pub use commands::{OURS, SAMPLE_FOLDER, asked, sample_for};
 pub use facts::{
-    Action, Candidate, Command, Evidence, Facts, Field, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, Project,
-    PythonClaim, Question, Requirement, Scope, Snippet, SnippetPart, Stated, StatedValue, Strength, Weights,
+    Action, Candidate, Command, Evidence, Facts, Field, Finding, Form, Gpu, GpuNeed, Imports, Kind, Native, OnCpu,
+    Project, PythonClaim, Question, Requirement, Scope, Snippet, SnippetPart, Stated, StatedValue, Strength, Weights,
 };
 pub use tree::{Content, File, Tree};
 pub use weights::is_weights_file;

@@ -10,7 +10,7 @@ use super::program::{Program, Setting, Started, join, started};
 use super::recipes::Recipe;
 use super::samples::{Samples, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
-use super::{curl, prompts, snippet, words};
+use super::{cpu, curl, prompts, snippet, words};
 use crate::documents::{self, Block, BlockForm};
 use crate::python::{self, Module, Sources};
 use crate::{Action, Evidence, Finding, Kind, Project, Question, Snippet, Tree};
@@ -53,6 +53,8 @@ pub(crate) struct Draft {
     pub(crate) program: Program,
     pub(crate) filled: Filled,
     pub(crate) env: BTreeMap<String, String>,
+    /// The arguments for a machine without a GPU and what changes with them, where that is something else.
+    pub(crate) on_cpu: Option<(Vec<Word>, Vec<String>)>,
     /// Redirections as they are written after the arguments.
     pub(crate) redirects: Vec<String>,
     pub(crate) action: Action,
@@ -791,9 +793,11 @@ impl<'t> Collector<'t> {
         let records = ["InputStream(", "sd.rec(", "sounddevice.rec(", "input=True, frames"];
         let needs_device = records.iter().any(|call| source.contains(call)) && filled.at_hand == 0
             || program.entry.as_deref().is_some_and(|path| self.opens_windows(path));
+        let on_cpu = cpu::without_gpu(&filled.arguments, module);
         Draft {
             program,
             filled,
+            on_cpu,
             env: BTreeMap::new(),
             redirects: vec![],
             action,
@@ -896,6 +900,7 @@ impl<'t> Collector<'t> {
         self.drafts.push(Draft {
             program,
             filled,
+            on_cpu: None,
             env: BTreeMap::new(),
             redirects: vec![],
             action,

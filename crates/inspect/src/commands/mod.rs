@@ -8,6 +8,7 @@
 mod arguments;
 mod classify;
 mod collect;
+mod cpu;
 mod curl;
 mod derive;
 mod names;

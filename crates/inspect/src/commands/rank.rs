@@ -3,9 +3,9 @@
 use super::arguments::{Lack, is_placeholder};
 use super::classify::by_heading;
 use super::collect::{Depth, Draft, Origin};
-use super::shell::quote;
+use super::shell::{Word, quote};
 use crate::weights::Burden;
-use crate::{Action, Candidate, Command, Imports, Kind};
+use crate::{Action, Candidate, Command, Imports, Kind, OnCpu};
 
 /// Turns a draft into a candidate.
 pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
@@ -28,6 +28,10 @@ pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
         score,
         because,
         changes,
+        on_cpu: draft
+            .on_cpu
+            .as_ref()
+            .map(|(arguments, changes)| OnCpu { line: line_with(draft, arguments), changes: changes.clone() }),
         imports: Imports::default(),
         questions: Vec::new(),
         evidence: vec![draft.evidence.clone()],
@@ -36,7 +40,11 @@ pub(crate) fn candidate(draft: &Draft, order: usize) -> Candidate {
 
 /// The line that starts it.
 pub(crate) fn line(draft: &Draft) -> String {
-    let words = draft.program.start.iter().cloned().chain(draft.filled.arguments.iter().map(|word| {
+    line_with(draft, &draft.filled.arguments)
+}
+
+fn line_with(draft: &Draft, arguments: &[Word]) -> String {
+    let words = draft.program.start.iter().cloned().chain(arguments.iter().map(|word| {
         // What could not be filled must not be read as a redirection.
         let value = word.text.split_once('=').map_or(word.text.as_str(), |(_, value)| value);
         if word.raw == word.text && is_placeholder(value) && word.text.contains(['<', '>', '{', '[', '$', ' ']) {
