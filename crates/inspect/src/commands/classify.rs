@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::words::tokens;
 use crate::Action;
-use crate::python::Module;
+use crate::python::{Module, Value};
 
 /// What is known when a command is judged.
 pub(crate) struct Clues<'a> {
@@ -149,6 +149,15 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
         };
         vote(Action::Train, weight, "the program takes steps of an optimizer".to_owned());
     }
+    let long = clues.module.into_iter().flat_map(|module| &module.calls).flat_map(|call| &call.keywords).find_map(
+        |(name, value)| match value {
+            Value::Integer(count) if is_length(name) && *count >= 1000 => Some(format!("`{name}={count}`")),
+            _ => None,
+        },
+    );
+    if let Some(length) = long {
+        vote(Action::Train, 3.0, format!("the program trains with {length}"));
+    }
     if let Some(module) = clues.module {
         let has = |names: &[&str]| {
             module
@@ -214,6 +223,11 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             _ => Some((action, weight, why)),
         })
         .unwrap_or((Action::Unknown, 0.0, "nothing says what it does".to_owned()))
+}
+
+/// Is this the name of how often a training goes through its data?
+fn is_length(name: &str) -> bool {
+    matches!(name, "epochs" | "n_epochs" | "num_epochs" | "nb_epoch" | "nb_epochs" | "max_epochs")
 }
 
 /// What a word in a program's name says about it, and how surely.

@@ -66,8 +66,8 @@ pub(crate) struct Draft {
     pub(crate) snippet: Option<Snippet>,
     /// For snippets: do they use the repository's own package?
     pub(crate) own: bool,
-    /// For snippets: number of calls.
-    pub(crate) calls: usize,
+    /// For snippets: objects are made, and nothing is done with them.
+    pub(crate) only_makes: bool,
     /// Asks questions on a terminal.
     pub(crate) interactive: bool,
     /// The entry file does something when it is run.
@@ -531,15 +531,26 @@ impl<'t> Collector<'t> {
     /// The module with the options that modules beside it declare for its command line.
     fn with_options(&self, path: &str, module: Rc<Module>) -> Rc<Module> {
         let mut found = Vec::new();
-        for file in module.imports.iter().flat_map(|import| self.imported(path, import)) {
+        let files = module
+            .imports
+            .iter()
+            .flat_map(|import| self.imported(path, import).into_iter().map(move |file| (file, import)));
+        for (file, import) in files {
             if !self.tree.text(&file).is_some_and(|text| text.contains("add_argument(") && text.len() < 100_000) {
                 continue;
             }
-            let Some(beside) = self.sources.module(&file).filter(|beside| !beside.has_main_guard) else { continue };
+            // A program that only starts another has that one's options.
+            let starts = module.arguments.is_empty()
+                && import.names.iter().any(|name| {
+                    words::tokens(name).iter().any(|word| matches!(word.as_str(), "main" | "cli" | "parse" | "parser"))
+                });
+            let Some(beside) = self.sources.module(&file).filter(|beside| starts || !beside.has_main_guard) else {
+                continue;
+            };
             // Functions and classes that declare options do so for those who use them.
             let used = |argument: &&python::Argument| {
                 let scope = argument.scope.as_deref().map(|scope| scope.split('.').next().unwrap_or(scope));
-                scope.is_none_or(|scope| module.mentions(scope))
+                starts || scope.is_none_or(|scope| module.mentions(scope))
             };
             let options = beside.arguments.iter().filter(used).filter(|argument| {
                 argument.library == "argparse" && (!argument.positional || module.arguments.is_empty())
@@ -807,7 +818,7 @@ impl<'t> Collector<'t> {
             headings: headings.to_vec(),
             snippet: None,
             own: true,
-            calls: 0,
+            only_makes: false,
             interactive,
             runs,
             after_training: 0.0,
@@ -867,6 +878,7 @@ impl<'t> Collector<'t> {
         }
         let says = |word: &str| found.text.contains(word);
         let trains = says("Trainer(")
+            || found.module.calls.iter().any(is_training) && !says(".predict(")
             || (says(".backward(") || says(".fit(")) && (says(" optim") || says("epochs=")) && !says(".predict(");
         let heading = block.headings.iter().rev().find_map(|heading| classify::by_heading(heading));
         let action = match heading {
@@ -910,7 +922,7 @@ impl<'t> Collector<'t> {
             headings: block.headings.clone(),
             snippet: Some(found.snippet),
             own,
-            calls: found.names.calls,
+            only_makes: found.names.calls < 2 || found.module.calls.iter().all(makes_an_object),
             interactive: found.module.reads_stdin,
             runs: true,
             after_training: 0.0,
@@ -941,6 +953,22 @@ fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)]
             filled.at_hand += 1;
         }
     }
+}
+
+/// Does this call train a model, by its name? `train()` without a word only sets a mode.
+fn is_training(call: &python::Call) -> bool {
+    let given = call.arguments.first().or_else(|| call.keywords.first().map(|(_, value)| value));
+    let mode = given.is_none_or(|value| matches!(value, python::Value::Bool(_)));
+    call.method().starts_with("train_") || call.method() == "train" && !mode
+}
+
+/// Does this call only make or set up an object, by its name?
+fn makes_an_object(call: &python::Call) -> bool {
+    let method = call.method();
+    method.starts_with(|c: char| c.is_uppercase())
+        || ["load", "set_", "get_default", "from_"].iter().any(|start| method.starts_with(start))
+        || method.contains("config")
+        || matches!(method, "append" | "cpu" | "cuda" | "device" | "eval" | "half" | "manual_seed" | "seed" | "to")
 }
 
 /// Is this a folder for weights, by its name?

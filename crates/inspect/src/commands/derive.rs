@@ -21,6 +21,7 @@ pub(crate) fn derive(collector: &mut Collector<'_>) {
         .into_iter()
         .filter(|path| documents::is_readme(path))
         .filter_map(|path| collector.tree.text(path))
+        .map(decoded)
         .collect();
     console_scripts(collector, &names, &mentions);
     modules(collector, &names);
@@ -30,6 +31,9 @@ pub(crate) fn derive(collector: &mut Collector<'_>) {
     recipes::recipes(collector);
     if collector.drafts.is_empty() {
         package_modules(collector);
+    }
+    if collector.drafts.is_empty() {
+        silent_scripts(collector);
     }
 }
 
@@ -63,6 +67,65 @@ fn package_modules(collector: &mut Collector<'_>) {
             add(collector, program, false, Evidence::new(path, 0, "__main__"));
         }
     }
+}
+
+/// Scripts at the root that do their work as they stand and have no name for it: better than nothing, too.
+fn silent_scripts(collector: &mut Collector<'_>) {
+    let tree = collector.tree;
+    let at_root = tree.texts().map(|(path, _)| path).filter(|path| path.ends_with(".py") && !path.contains('/'));
+    for path in at_root.filter(|path| !is_for_others(path)).take(MOST) {
+        if collector.entry(path).is_some_and(|entry| entry.runs) {
+            let program = Program {
+                kind: Kind::Script,
+                start: vec!["python".to_owned(), shell::quote(path)],
+                name: path.to_owned(),
+                entry: Some(path.to_owned()),
+                arguments: vec![],
+                workdir: String::new(),
+                changes: vec![],
+            };
+            add(collector, program, false, Evidence::new(path, 0, path));
+        }
+    }
+}
+
+/// Is this a file that tools read, or a helper of programs, by its name?
+fn is_for_others(name: &str) -> bool {
+    let helper = tokens(name.trim_end_matches(".py")).iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "util"
+                | "utils"
+                | "helpers"
+                | "helper"
+                | "common"
+                | "config"
+                | "configs"
+                | "version"
+                | "hparams"
+                | "options"
+                | "params"
+                | "settings"
+                | "constants"
+        )
+    });
+    helper
+        || matches!(
+            name,
+            "setup.py"
+                | "conftest.py"
+                | "__init__.py"
+                | "hubconf.py"
+                | "__main__.py"
+                | "conf.py"
+                | "noxfile.py"
+                | "tasks.py"
+                | "ez_setup.py"
+                | "distribute_setup.py"
+                | "get-pip.py"
+                | "versioneer.py"
+        )
+        || name.starts_with("test_")
 }
 
 fn console_scripts(collector: &mut Collector<'_>, names: &[String], mentions: &str) {
@@ -199,42 +262,7 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
         .filter_map(|(path, text)| {
             let depth = path.matches('/').count();
             let name = path.rsplit('/').next().unwrap_or(path);
-            let helper = tokens(name.trim_end_matches(".py")).iter().any(|word| {
-                matches!(
-                    word.as_str(),
-                    "util"
-                        | "utils"
-                        | "helpers"
-                        | "helper"
-                        | "common"
-                        | "config"
-                        | "configs"
-                        | "version"
-                        | "hparams"
-                        | "options"
-                        | "params"
-                        | "settings"
-                        | "constants"
-                )
-            });
-            if helper
-                || matches!(
-                    name,
-                    "setup.py"
-                        | "conftest.py"
-                        | "__init__.py"
-                        | "hubconf.py"
-                        | "__main__.py"
-                        | "conf.py"
-                        | "noxfile.py"
-                        | "tasks.py"
-                        | "ez_setup.py"
-                        | "distribute_setup.py"
-                        | "get-pip.py"
-                        | "versioneer.py"
-                )
-                || name.starts_with("test_")
-            {
+            if is_for_others(name) {
                 return None;
             }
             let showcase = path.split('/').next().is_some_and(|top| SHOWCASES.contains(&top));
@@ -298,7 +326,7 @@ fn notebooks(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
         })
         .map(|path| {
             (
-                mentioned_at(mentions, path.rsplit('/').next().unwrap_or(path)),
+                mentioned_at(mentions, path.rsplit('/').next().unwrap_or(path)).or_else(|| rendered_at(mentions, path)),
                 path.matches('/').count(),
                 path.to_owned(),
             )
@@ -326,6 +354,22 @@ fn is_shell_only(text: &str) -> bool {
 /// Does the text name this file, and not only one whose name ends the same?
 fn is_mentioned(text: &str, name: &str) -> bool {
     mentioned_at(text, name).is_some()
+}
+
+/// Where the text names a notebook by its rendering, as documentation sites have them.
+fn rendered_at(text: &str, path: &str) -> Option<usize> {
+    let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".ipynb");
+    mentioned_at(text, &format!("{stem}.html"))
+}
+
+/// A text with the spaces, commas and brackets of its links.
+fn decoded(text: &str) -> String {
+    if !text.contains("%20") {
+        return text.to_owned();
+    }
+    [("%20", " "), ("%2C", ","), ("%28", "("), ("%29", ")")]
+        .iter()
+        .fold(text.to_owned(), |text, (coded, plain)| text.replace(coded, plain))
 }
 
 /// Where the text names this file.

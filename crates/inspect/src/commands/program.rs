@@ -326,13 +326,24 @@ fn locate(script: &str, arguments: &[&Word], setting: &Setting<'_>) -> Option<Lo
             })
             .count()
     };
-    let at_root = resolved(setting.workdir) > resolved(base) || tree.contains(&format!("{base}/__init__.py"));
+    let in_package = tree.contains(&format!("{base}/__init__.py")) && !reads_beside(tree, base);
+    let at_root = resolved(setting.workdir) > resolved(base) || in_package;
     if at_root && setting.workdir.is_empty() {
         Some(Located { path: path.to_owned(), written: path.to_owned(), workdir: String::new() })
     } else {
         let written = path.strip_prefix(&format!("{base}/")).unwrap_or(path).to_owned();
         Some(Located { path: path.to_owned(), written, workdir: base.to_owned() })
     }
+}
+
+/// Does a file of this folder name something of the repository by a way that leads out of the folder? Then it is to be
+/// run in there.
+fn reads_beside(tree: &Tree, folder: &str) -> bool {
+    let prefix = format!("{folder}/");
+    let files = tree.below(&prefix).filter_map(|(path, _)| tree.text(path).filter(|_| path.ends_with(".py")));
+    files.flat_map(|text| text.split(['"', '\''])).filter(|text| text.starts_with("../")).any(|text| {
+        join(folder, text).is_some_and(|path| !path.is_empty() && (tree.contains(&path) || tree.contains_folder(&path)))
+    })
 }
 
 pub(crate) fn is_python_text(tree: &Tree, path: &str) -> bool {

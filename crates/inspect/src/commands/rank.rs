@@ -144,8 +144,8 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     if draft.filled.replaced > 0 {
         step(-0.02, "placeholders were filled");
     }
-    if draft.program.kind == Kind::ReadmeSnippet && draft.calls < 2 {
-        step(-0.2, "it only makes an object");
+    if draft.program.kind == Kind::ReadmeSnippet && draft.only_makes {
+        step(-0.3, "it only makes an object");
     }
     if draft.program.kind == Kind::ConsoleScript {
         step(0.04, "it is a command that the package installs");

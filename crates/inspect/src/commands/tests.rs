@@ -403,3 +403,98 @@ fn a_command_that_a_person_wrote_is_followed() {
     crate::with_command(&tree, &mut facts, "curl https://mirror.example", "");
     assert_eq!(facts.given, None);
 }
+
+#[test]
+fn a_program_that_only_starts_another_has_its_options() {
+    let project = Project {
+        console_scripts: [("cloud".to_owned(), "cloud.__main__:main".to_owned())].into(),
+        ..Project::default()
+    };
+    let main = "from .cli import main as cli_main, parse_args\n\ndef main():\n    cli_main(parse_args())\n";
+    let cli = "import argparse\n\ndef make_parser():\n    p = argparse.ArgumentParser()\n    p.add_argument('--text')\n    \
+               p.add_argument('--imagefile', type=argparse.FileType('wb'))\n    return p\n\nif __name__ == '__main__':\n    main()\n";
+    let files = [
+        ("README.md", "## Usage\n```\ncloud --text mytext.txt --imagefile words.png\n```\n"),
+        ("cloud/__init__.py", ""),
+        ("cloud/__main__.py", main),
+        ("cloud/cli.py", cli),
+        ("examples/alice.txt", "a"),
+    ];
+    let found = found(&files, &["examples/arabic.png"], &[project]);
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "cloud --text examples/alice.txt --imagefile words.png");
+}
+
+#[test]
+fn a_long_training_in_the_code_is_told_whatever_its_heading_says() {
+    let long = "if __name__ == '__main__':\n    gan.train(epochs=200000)\n";
+    check(
+        &[
+            (
+                "README.md",
+                "## Examples\n### Regression\n```\npython a/regression.py\n```\n### Generating digits\n```\npython a/gan.py\n```\n",
+            ),
+            ("a/regression.py", MAIN),
+            ("a/gan.py", long),
+        ],
+        &[],
+        &["python a/regression.py", "python a/gan.py"],
+    );
+}
+
+#[test]
+fn a_snippet_that_trains_comes_after_one_that_only_generates() {
+    let readme = "## Examples\n```python\nfrom pen import Pen\np = Pen()\np.generate()\n```\nIt can be trained:\n```python\n\
+                  p.train_from_file('names.txt', num_epochs=1)\np.generate()\n```\n";
+    let found = found(&[("README.md", readme), ("pen/__init__.py", ""), ("names.txt", "a")], &[], &[]);
+    let best = found.first().expect("a candidate");
+    assert_eq!((best.action, best.snippet.as_ref().map(|snippet| snippet.parts.len())), (Action::Infer, Some(1)));
+}
+
+#[test]
+fn a_snippet_that_does_nothing_with_its_objects_is_no_inference() {
+    let readme = "## Usage\n```python\nfrom mingpt import GPT\nconfig = GPT.get_default_config()\nmodel = GPT(config)\n```\n\
+                  See `demo.ipynb`.\n";
+    let notebook = "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"import mingpt\\n\", \"mingpt.run()\"]}]}";
+    let files = [("README.md", readme), ("mingpt/__init__.py", ""), ("demo.ipynb", notebook)];
+    let found = found(&files, &[], &[]);
+    assert_eq!(found.first().map(|candidate| candidate.kind), Some(Kind::Notebook), "{found:#?}");
+}
+
+#[test]
+fn a_notebook_is_named_by_a_link_too() {
+    let readme = "Tutorials: [basic](doc/Basic%20usage%2C%20two%20classes.ipynb)\n";
+    let notebook = "{\"cells\": [{\"cell_type\": \"code\", \"source\": \"import lime\"}]}";
+    let files =
+        [("README.md", readme), ("doc/A sampling.ipynb", notebook), ("doc/Basic usage, two classes.ipynb", notebook)];
+    let best = found(&files, &[], &[]).remove(0);
+    assert!(best.command.line.contains("Basic usage"), "{best:#?}");
+    let rendered = readme.replace(".ipynb", ".html");
+    let best = found(&[&[("README.md", rendered.as_str())], &files[1..]].concat(), &[], &[]).remove(0);
+    assert!(best.command.line.contains("Basic usage"), "{best:#?}");
+}
+
+#[test]
+fn scripts_without_a_telling_name_are_better_than_nothing() {
+    check(
+        &[("README.md", "A library."), ("xor.py", "print(1)\n"), ("setup.py", "print(1)\n")],
+        &[],
+        &["python xor.py"],
+    );
+}
+
+#[test]
+fn a_script_that_reads_what_lies_beside_its_folder_is_run_in_there() {
+    let files = [
+        ("README.md", "## Usage\n```\npython train.py\n```\n"),
+        ("pygcn/__init__.py", ""),
+        ("pygcn/train.py", MAIN),
+        ("pygcn/utils.py", "def load(path='../data/cora/'):\n    pass\n"),
+    ];
+    let place = |opaque: &[&str]| {
+        let found = found(&files, opaque, &[]);
+        found.first().map(|best| (best.command.line.clone(), best.command.workdir.clone()))
+    };
+    assert_eq!(place(&["data/cora/a.bin"]), Some(("python train.py".to_owned(), "pygcn".to_owned())));
+    assert_eq!(place(&[]), Some(("python pygcn/train.py".to_owned(), String::new())));
+}
