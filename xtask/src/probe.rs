@@ -164,6 +164,18 @@ struct FrameworkRecord {
 struct ImportedRecord {
     version: Option<String>,
     by: Option<Importer>,
+    /// Who holds something of it at the end, where no model of it was called.
+    held: Vec<Holder>,
+}
+
+/// A module that holds something of a framework.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Holder {
+    #[serde(flatten)]
+    by: Importer,
+    /// Models, or what may give some.
+    models: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -208,7 +220,8 @@ pub fn read_evidence(folder: &Path, own_modules: &BTreeSet<String>) -> Evidence 
         }
         for (name, found) in record.imported {
             let entry = evidence.imported.entry(name).or_default();
-            entry.direct |= found.by.as_ref().is_some_and(|by| is_own(by, own_modules));
+            entry.direct |=
+                found.by.as_ref().is_some_and(|by| is_own(by, own_modules)) && !borrows_tools(&found.held, own_modules);
             let by = found.by.map(|by| by.module);
             *entry = Imported { version: found.version.or(entry.version.take()), by: entry.by.take().or(by), ..*entry };
         }
@@ -248,6 +261,12 @@ fn merge(into: &mut Framework, from: Framework) {
             }
         }
     }
+}
+
+/// Has the program something of a framework, and no model among it?
+fn borrows_tools(held: &[Holder], own_modules: &BTreeSet<String>) -> bool {
+    let mut own = held.iter().filter(|holder| is_own(&holder.by, own_modules)).peekable();
+    own.peek().is_some() && own.all(|holder| !holder.models)
 }
 
 /// Is the importing module the program's own, and not a library or the interpreter's?

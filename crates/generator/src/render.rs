@@ -170,13 +170,20 @@ fn account(file: &mut Dockerfile, environment: Option<&Environment>, user: &str,
 }
 
 /// `PIP_CONSTRAINT=… PIP_BUILD_CONSTRAINT=… pip install …`: build requirements are bounded by the same date as the lock.
+/// Where nothing is built in isolation pip refuses the second, which is for isolated builds alone
+/// (<https://pip.pypa.io/en/stable/user_guide/#build-constraints>).
 fn pip_install(environment: Option<&Environment>, arguments: &str) -> String {
     let ours = format!("{LOCK_FOLDER}/build-constraints.txt");
     let constraint = match environment.and_then(|e| e.constraint_file.as_deref()) {
         Some(theirs) => format!("\"{theirs} {ours}\""),
         None => ours.clone(),
     };
-    format!("PIP_CONSTRAINT={constraint} PIP_BUILD_CONSTRAINT={ours} pip install --no-cache-dir {arguments}")
+    let build = if arguments.contains("--no-build-isolation") {
+        String::new()
+    } else {
+        format!("PIP_BUILD_CONSTRAINT={ours} ")
+    };
+    format!("PIP_CONSTRAINT={constraint} {build}pip install --no-cache-dir {arguments}")
 }
 
 /// What takes long to fetch goes into layers of its own, above the lock's: a repair that changes the lock leaves them in the
@@ -534,10 +541,12 @@ mod tests {
         plan.lock = Some(Lock { requirements: vec!["eye==1".to_owned(), "numbers==2".to_owned()], ..Lock::default() });
         apply(&mut plan, &Edit::PipFlag("--no-build-isolation".to_owned()), &Reason::said("x"), Some("eye"));
         assert_eq!(lock_lines(&plan), ["numbers==2"]);
-        assert!(
-            text(&plan).contains("--no-build-isolation -c /workspace/lock/requirements.lock eye==1"),
-            "{}",
-            text(&plan)
+        let text = text(&plan).replace(" \\\n      ", " ");
+        assert!(text.contains("--no-build-isolation -c /workspace/lock/requirements.lock eye==1"), "{text}");
+        let line = pip_install(None, "--no-build-isolation eye==1");
+        assert_eq!(
+            line,
+            "PIP_CONSTRAINT=/workspace/lock/build-constraints.txt pip install --no-cache-dir --no-build-isolation eye==1"
         );
     }
 

@@ -165,7 +165,7 @@ class Probe(object):
             space = {"__name__": "repro_probe_frameworks", "PROBE": self}
             with open(FOLDER + "/repro_probe_frameworks.py", "rb") as source:
                 exec(compile(source.read(), OURS, "exec"), space)
-            self.handlers = (space["loaded"], space["at_write"])
+            self.handlers = (space["loaded"], space["at_write"], space["sklearn_held"])
         return self.handlers
 
     def sweep(self):
@@ -202,6 +202,9 @@ class Probe(object):
                 }
         if self.handlers is not None:
             quiet(self.handlers[1])
+            count = self.counters.get("scikit-learn")
+            if finished and "scikit-learn" in imported and not (count and (count.calls or count.fits)):
+                quiet(lambda: imported["scikit-learn"].update(held=self.handlers[2]()))
         error = getattr(sys, "last_type", None) if finished else None
         exception = None
         if error is not None:

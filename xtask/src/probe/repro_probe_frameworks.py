@@ -1014,6 +1014,49 @@ def loaded(name, module):
         handler(module)
 
 
+# What of scikit-learn loads data, splits it, counts in it or changes it, and is no model.
+SKLEARN_TOOLS = "sklearn.base sklearn.datasets sklearn.exceptions sklearn.externals sklearn.feature_extraction sklearn.metrics " \
+    "sklearn.model_selection sklearn.preprocessing sklearn.utils".split()
+
+
+def sklearn_held():
+    """Which modules hold something of scikit-learn, and whether a model is among it: whoever only borrows a data set or a
+    measure has computed something else. Nothing is asked of the objects but their types."""
+    estimator = vars(sys.modules["sklearn.base"])["BaseEstimator"] if "sklearn.base" in sys.modules else ()
+    held = []
+    for name, module in list(sys.modules.items()):
+        space = getattr(module, "__dict__", None)
+        if name.split(".")[0] == "sklearn" or not isinstance(space, dict):
+            continue
+        found = [kind for kind in (sklearn_kind(value, estimator) for value in list(space.values())) if kind is not None]
+        if found and len(held) < 50:
+            held.append({"module": name, "file": str(space.get("__file__") or ""), "models": True in found})
+    return held
+
+
+def sklearn_kind(value, estimator):
+    """None for what is not of scikit-learn, else whether it is a model or may give one."""
+    kind = type(value)
+    if issubclass(kind, type(sys)):
+        name = str(vars(value).get("__name__"))
+        if name == "sklearn" or name.startswith("sklearn."):
+            return not is_below(name, SKLEARN_TOOLS)
+        return None
+    owner = kind
+    if issubclass(kind, type):
+        owner = value
+    elif kind.__name__ in ("function", "builtin_function_or_method", "cython_function_or_method"):
+        return False if str(getattr(value, "__module__", None)).startswith("sklearn.") else None
+    module = str(vars(owner).get("__module__"))
+    if not module.startswith("sklearn."):
+        return None
+    return not is_below(module, SKLEARN_TOOLS) and issubclass(owner, estimator)
+
+
+def is_below(name, packages):
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
 def at_write():
     """Looks up what only the framework itself can tell, without starting anything."""
     torch = sys.modules.get("torch")

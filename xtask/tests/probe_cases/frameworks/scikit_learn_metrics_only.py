@@ -1,7 +1,7 @@
 # needs: scikit-learn
 # exit: 0
-# success: false
-# because: never called
+# success: true
+# level: ran
 from sklearn.metrics import accuracy_score
 
 print(accuracy_score([1, 0], [1, 1]))
