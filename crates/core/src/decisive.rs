@@ -68,7 +68,12 @@ fn last_exception(lines: &[(usize, &str)]) -> Option<usize> {
     let depth = indent(lines.get(head)?.1);
     let after = lines.iter().enumerate().skip(head + 1);
     let mut ends = after.filter(|(_, (_, line))| !line.trim().is_empty() && indent(line) <= depth);
-    ends.next().map(|(at, _)| at)
+    let end = ends.next().map(|(at, _)| at)?;
+    // `LookupError:` alone: what it says stands below, often in a frame of stars.
+    let is_bare = |(_, line): &(usize, &str)| line.ends_with(':') && !line.trim().contains(' ');
+    let says = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;
+    let below = lines.iter().enumerate().skip(end + 1).take(5).find(|(_, (_, line))| says(line)).map(|(at, _)| at);
+    Some(below.filter(|_| lines.get(end).is_some_and(is_bare)).unwrap_or(end))
 }
 
 struct Expressions {
@@ -122,6 +127,10 @@ mod tests {
         check(
             "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'x'\n\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\n  File \"b\"\nRuntimeError: it failed\nmore\n",
             "KeyError: 'x'",
+        );
+        check(
+            "Traceback (most recent call last):\n  File \"a\"\nLookupError: \n*****\n  Resource 'punkt' not found.\n  Please\n",
+            "Resource 'punkt' not found.",
         );
         check(
             "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"b\"\nRuntimeError: it failed\n",
