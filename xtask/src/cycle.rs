@@ -273,7 +273,7 @@ pub fn reproduce(
         run_seconds: 0.0,
         evidence: EvidenceSeen::default(),
         left_out: Vec::new(),
-        silence: None,
+        silences: BTreeMap::new(),
         verdict: None,
         build_log: None,
         run_log: None,
@@ -303,8 +303,9 @@ struct Cycle<'a> {
     evidence: EvidenceSeen,
     /// CUDA extensions that the image was built without.
     left_out: Vec<String>,
-    /// What the last run said of a server that did not answer it.
-    silence: Option<String>,
+    /// What the last run of each command said of a server that did not answer it: that another command failed for a
+    /// reason of its own says nothing about this one.
+    silences: BTreeMap<String, String>,
     verdict: Option<Verdict>,
     build_log: Option<PathBuf>,
     run_log: Option<PathBuf>,
@@ -615,7 +616,7 @@ impl Cycle<'_> {
             image,
             name: plan.repo.replace('/', "-"),
             own_modules: self.read.own_modules.keys().cloned().collect(),
-            command: line,
+            command: line.clone(),
             expect: plan.main.as_ref().map(|m| m.expect.clone()).unwrap_or_default(),
             gpus: plan.on_ngc(),
             flags: plan.run_flags.iter().map(|f| f.value.clone()).collect(),
@@ -629,7 +630,10 @@ impl Cycle<'_> {
         };
         let ran = smoke::run(self.engine, &request, &log)?;
         let is_asked = !ran.verdict.success && ran.evidence.exit_code != Some(0) && !self.options.offline;
-        self.silence = silence::line_at_the_end(ran.text.lines()).filter(|_| is_asked).map(str::to_owned);
+        self.silences.remove(&line);
+        if let Some(said) = silence::line_at_the_end(ran.text.lines()).filter(|_| is_asked) {
+            self.silences.insert(line, said.trim().to_owned());
+        }
         if !ran.verdict.success && self.engine.ran_out_of_disk(&ran.text) {
             return Ok(Outcome::Trouble(format!(
                 "the engine's disk ran full while the main command ran; see {}\nhint: free some space (`docker system df` \
@@ -646,14 +650,11 @@ impl Cycle<'_> {
 
     /// Puts the result into the repository's folder and makes the receipt.
     fn finish(&self, state: &State, end: End) -> anyhow::Result<Ended> {
-        let end = match (&self.silence, end) {
-            (Some(line), End::NotReproduced(_)) => {
-                let line = line.trim();
-                End::CouldNotTell(format!(
-                    "the main command asked a server that did not answer: {line}\nhint: run it where that server can be \
+        let end = match (self.silences.first_key_value(), end) {
+            (Some((command, line)), End::NotReproduced(_)) => End::CouldNotTell(format!(
+                "the main command asked a server that did not answer: {line} (`{command}`)\nhint: run it where that server can be \
                      reached, or give what it fetches by `--weights DIR`"
-                ))
-            }
+            )),
             (_, end) => end,
         };
         let receipt = self.receipt(state, &end);

@@ -16,10 +16,13 @@ impl Sandbox {
         usual_engine().map(|engine| Self::with(engine, Vec::new(), files))
     }
 
-    /// Gives the receipt.
+    /// After one attempt, or as many as the arguments say. Gives the receipt.
     #[track_caller]
     fn check(&self, arguments: &[&str], code: i32, words: &str) -> serde_json::Value {
-        let mut command = self.repro(&["--format", "json", "--max-attempts", "1", "--timeout", "120"]);
+        let mut command = self.repro(&["--format", "json", "--timeout", "120"]);
+        if !arguments.contains(&"--max-attempts") {
+            command.args(["--max-attempts", "1"]);
+        }
         let output = command.args(arguments).output().unwrap();
         check(&output, code, words);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
@@ -74,6 +77,12 @@ fn a_server_of_weights_that_is_silent_is_no_verdict() {
                 print(urllib.request.urlopen('http://weights.mirror.example/a.pth').read())\n";
     let Some(sandbox) = Sandbox::of(&[("README.md", README), ("demo.py", demo)]) else { return };
     sandbox.check(&[], 3, "the main command asked a server that did not answer");
+    // What else is tried in its place says nothing about it.
+    let readme = README.replace("python demo.py", "python demo.py\n```\n\n```sh\npython infer.py");
+    let infer = "if __name__ == '__main__':\n    raise ValueError('too small')\n";
+    let files = [("README.md", readme.as_str()), ("demo.py", demo), ("infer.py", infer)];
+    let Some(both) = Sandbox::of(&files) else { return };
+    both.check(&["--max-attempts", "2"], 3, "(`python demo.py`)");
     // Without a network it was asked for a verdict without one.
     sandbox.check(&["--offline"], 1, "Temporary failure in name resolution");
 }
