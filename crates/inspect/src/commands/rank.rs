@@ -73,6 +73,8 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         (Kind::ReadmeSnippet, Action::Train) => (0.36, "a program of its document that trains"),
         (Kind::ReadmeSnippet, _) => (0.30, "a program of its document"),
         (Kind::Notebook, Action::Train) => (0.28, "a notebook that trains"),
+        (Kind::Notebook, Action::Infer) => (0.54, "a notebook that does inferences"),
+        (Kind::Notebook, Action::Prepare | Action::Evaluate | Action::Download) => (0.46, "a notebook"),
         (Kind::Notebook, _) => (0.52, "a notebook"),
         (Kind::Script | Kind::Module, Action::Infer) if draft.told_weakly => (0.56, "it may do an inference"),
         (_, Action::Infer) => (0.60, "it does one inference"),

@@ -228,9 +228,38 @@ fn cut_block(block: &Block, document: &[&str]) -> Option<(Vec<SnippetPart>, Stri
     }
     let prompt = filled.iter().any(|line| line.text.trim_start().starts_with(">>>"));
     let whole = SnippetPart { first, last, indent: indent?, prompt };
+    let text_of = |parts: &[SnippetPart]| parts.iter().map(|part| cut_part(document, part)).collect::<Option<String>>();
+    if prompt && !filled.first()?.text.trim_start().starts_with(">>>") {
+        let parts = between_outputs(document, &whole);
+        let text = text_of(&parts)?;
+        if names(&text).is_valid {
+            return Some((parts, text));
+        }
+    }
     let parts = if prompt { session(document, &whole)? } else { vec![whole] };
-    let text = parts.iter().map(|part| cut_part(document, part)).collect::<Option<String>>()?;
+    let text = text_of(&parts)?;
     Some((parts, text))
+}
+
+/// The pieces of a program between lines that begin with `>>>` and show what it prints.
+fn between_outputs(document: &[&str], whole: &SnippetPart) -> Vec<SnippetPart> {
+    let mut parts: Vec<SnippetPart> = Vec::new();
+    for number in whole.first..=whole.last {
+        let line = document.get(number - 1).map_or("", |line| line.trim_start());
+        if line.is_empty() || line.starts_with(">>>") {
+            continue;
+        }
+        match parts.last_mut() {
+            // Empty lines belong to the code around them.
+            Some(part)
+                if document.get(part.last..number - 1).is_some_and(|gap| gap.iter().all(|l| l.trim().is_empty())) =>
+            {
+                part.last = number;
+            }
+            _ => parts.push(SnippetPart { first: number, last: number, indent: whole.indent, prompt: false }),
+        }
+    }
+    parts
 }
 
 /// The pieces of a console session: what stands behind prompts, and lines without one on which a statement goes on that
@@ -512,6 +541,16 @@ mod tests {
         let found =
             snippets("README.rst", "Use::\n\n    >>> import a\n    >>> for x in a.b():\n    ...     print(x)\n    1\n");
         assert_eq!(found.first().map(|found| found.text.as_str()), Some("import a\nfor x in a.b():\n    print(x)\n"));
+    }
+
+    #[test]
+    fn prompts_before_what_a_program_prints_are_no_session() {
+        let document = "Use:\n\n    from a import b\n\n    for x in b():\n        print(x)\n    >>> ['AY1', 'HH']\n    >>> ['B']\n    \
+                        print(b.c())\n    >>> 1\n";
+        let found = snippets("README.md", document);
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(found.text, "from a import b\n\nfor x in b():\n    print(x)\nprint(b.c())\n");
+        assert!(found.snippet.given.is_empty() && found.snippet.parts.iter().all(|part| !part.prompt));
     }
 
     #[test]
