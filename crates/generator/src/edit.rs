@@ -39,6 +39,9 @@ pub fn apply(plan: &mut Plan, edit: &Edit, reason: &Reason, about: Option<&str>)
             if plan.pip.requirements.iter().any(|w| w.name == name && w.spec == *spec) {
                 return Applied::Unchanged;
             }
+            if let Some(changed) = add_extras(plan, &name, spec, reason) {
+                return changed;
+            }
             // A requirement of that name with a version of its own is a pin in other words.
             if plan.pip.requirements.iter().any(|w| w.name == name) {
                 return if *spec == name { Applied::Unchanged } else { pin(plan, spec, reason) };
@@ -231,6 +234,26 @@ fn pin(plan: &mut Plan, spec: &str, reason: &Reason) -> Applied {
     Applied::Changed
 }
 
+/// Adds the extras of `spec` to the requirements of that name, whose versions stay; `None` where it has none, or a version
+/// of its own, or nothing of that name is required.
+fn add_extras(plan: &mut Plan, name: &str, spec: &str, reason: &Reason) -> Option<Applied> {
+    let extras = names::parse(spec).filter(|r| r.version_or_url.is_none() && !r.extras.is_empty())?.extras;
+    let mut known = None;
+    for wanted in plan.pip.requirements.iter_mut().filter(|wanted| wanted.name == name) {
+        let Some(mut requirement) = names::parse(&wanted.spec) else { continue };
+        let missing: Vec<_> = extras.iter().filter(|extra| !requirement.extras.contains(extra)).cloned().collect();
+        if missing.is_empty() {
+            known.get_or_insert(Applied::Unchanged);
+            continue;
+        }
+        requirement.extras.extend(missing);
+        wanted.spec = requirement.to_string();
+        wanted.because.push(reason.clone());
+        known = Some(Applied::Changed);
+    }
+    known
+}
+
 fn add(list: &mut Vec<Because<String>>, value: &str, reason: &Reason) -> bool {
     if let Some(item) = list.iter_mut().find(|item| item.value == value) {
         if !item.because.contains(reason) {
@@ -257,6 +280,16 @@ mod tests {
 
     fn why() -> Reason {
         Reason::known("a test", "x/y")
+    }
+
+    #[test]
+    fn extras_are_added_to_what_is_required_already() {
+        let mut plan = testing::plan();
+        let extra = Edit::PipAdd("eye[colour]".to_owned());
+        assert_eq!(apply(&mut plan, &extra, &why(), None), Applied::Changed);
+        assert_eq!(plan.pip.requirements[0].spec, "eye[colour]==1");
+        assert_eq!(apply(&mut plan, &extra, &why(), None), Applied::Unchanged);
+        assert!(plan.pip.constraints.is_empty());
     }
 
     #[test]
