@@ -69,7 +69,7 @@ pub(crate) fn logical_lines(text: &str) -> Vec<(usize, Cow<'_, str>)> {
     let mut logical: Vec<(usize, Cow<'_, str>)> = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        // A comment line inside a continuation ends nothing and continues nothing, as in pip.
+        // A comment line ends a continuation, as in pip: files with hashes say `# via …` below the last one.
         let comment = line.trim_start().starts_with('#');
         let continued = if comment { None } else { line.trim_end().strip_suffix('\\') };
         match (&mut open, continued) {
@@ -77,10 +77,11 @@ pub(crate) fn logical_lines(text: &str) -> Vec<(usize, Cow<'_, str>)> {
                 joined.push_str(part);
             }
             (None, Some(part)) => open = Some((index + 1, part.to_owned())),
-            (Some(_), None) if comment => {}
             (Some(_), None) => {
                 if let Some((start, mut joined)) = open.take() {
-                    joined.push_str(line);
+                    if !comment {
+                        joined.push_str(line);
+                    }
                     logical.push((start, Cow::Owned(without_comment(&joined).trim().to_owned())));
                 }
             }
@@ -576,6 +577,13 @@ mod tests {
         assert_eq!(lines[1].0, 2);
         assert_eq!(lines[2], (6, "bar#egg".to_owned()));
         assert_eq!(read(text)[1], (2, wanted("foo", "foo", Form::Index)));
+        let text = "foo==1 \\\n  --hash=sha256:00 \\\n  # via bar\nbar==2 \\\n  --hash=sha256:11\n";
+        let specs: Vec<(usize, Entry)> = read(text);
+        assert_eq!(
+            specs,
+            [(1, wanted("foo", "foo==1", Form::Index)), (4, wanted("bar", "bar==2", Form::Index))],
+            "a comment below the hashes takes nothing away from the next requirement"
+        );
     }
 
     #[test]
