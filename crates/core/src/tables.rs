@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use pep440_rs::{Version, VersionSpecifiers};
 use repro_note::{
-    AptRename, Breaking, Matrix, Packages, PythonRelease, SlimTags, StandardLibrary, TorchRelease, parse,
+    AptRename, Breaking, Matrix, Packages, PythonRelease, SlimTags, StandardLibrary, TorchRelease, WheelsFrom, parse,
 };
 
 /// The note that holds tables of packages and nothing else.
@@ -24,6 +24,7 @@ pub struct Tables {
     pub(crate) python: Vec<PythonRelease>,
     slim: Vec<SlimTags>,
     pub(crate) torch: Vec<TorchRelease>,
+    wheels: BTreeMap<String, Vec<WheelsFrom>>,
     breaking: Vec<Breaking>,
     packages: PackageTables,
     /// Notes that hold tables of packages only; read when the first package is asked for.
@@ -88,6 +89,7 @@ impl Tables {
         self.python.extend(matrix.python);
         self.slim.extend(matrix.slim);
         self.torch.extend(matrix.torch);
+        self.wheels.extend(matrix.wheels);
         self.breaking.extend(matrix.breaking);
         self.local_modules.extend(matrix.local_modules);
         self.cuda_images.extend(matrix.cuda_images);
@@ -136,6 +138,25 @@ impl Tables {
             }
         }
         pythons
+    }
+
+    /// The newest Python for which some release of this distribution (normalised name) in this range has a Linux wheel;
+    /// `None` where nothing is known or there is no newest one.
+    pub fn newest_python_with_wheels(&self, distribution: &str, range: &VersionSpecifiers) -> Option<&str> {
+        let rows = self.wheels.get(distribution)?;
+        let firsts: Vec<Version> = rows.iter().filter_map(|row| row.from.parse().ok()).collect();
+        // What a range says is said of its bounds and of the releases at which something changed.
+        let bounds = range.iter().map(|specifier| specifier.version().clone());
+        let mut newest: Option<&str> = None;
+        for version in bounds.chain(firsts.iter().cloned()).filter(|version| range.contains(version)) {
+            let Some(at) = firsts.iter().rposition(|first| *first <= version) else { continue };
+            let python = rows.get(at).map(|row| row.python.as_str()).filter(|python| !python.is_empty())?;
+            let key = |text: &str| text.parse::<Version>().ok();
+            if newest.is_none_or(|known| key(known) < key(python)) {
+                newest = Some(python);
+            }
+        }
+        newest
     }
 
     /// The release of torch with this version; a version with two parts means its newest patch.

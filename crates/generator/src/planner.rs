@@ -283,6 +283,7 @@ fn choose_python(
     if !overrides.available_pythons.is_empty() {
         choices.retain(|c| overrides.available_pythons.contains(c));
     }
+    let key = |version: &str| version.split('.').filter_map(|p| p.parse::<u32>().ok()).collect::<Vec<_>>();
     let mut narrow = |choices: &mut Vec<String>, reason: Reason, keep: &dyn Fn(&str) -> bool| {
         let kept: Vec<String> = choices.iter().filter(|c| keep(c)).cloned().collect();
         if kept.is_empty() {
@@ -308,6 +309,19 @@ fn choose_python(
             narrow(&mut choices, reason, &|c| pythons.contains(&c));
         }
     }
+    // Nor can most other compiled libraries, where their release is older than the Python. What has a marker is
+    // wanted for some Pythons only.
+    for requirement in facts.requirements.iter().filter(|r| matches!(r.scope, Scope::Main | Scope::Conda)) {
+        if !requirement.spec.contains(';')
+            && let Some(range) = range_of(&requirement.spec)
+            && let Some(newest) = knowledge.tables().newest_python_with_wheels(&requirement.name, &range)
+        {
+            let text = format!("`{}` has wheels up to Python {newest} only", requirement.spec);
+            let reason = Reason::seen(text, &requirement.evidence);
+            let newest = key(newest);
+            narrow(&mut choices, reason, &|c| key(c) <= newest);
+        }
+    }
     for claim in facts.pythons.iter().filter(|c| c.strength == Strength::Recommended) {
         let reason = Reason::seen(format!("upstream names Python {}", claim.specifier), &claim.evidence);
         narrow(&mut choices, reason, &|c| admits(&claim.specifier, c));
@@ -316,7 +330,6 @@ fn choose_python(
     let tables = knowledge.tables();
     let on_suite = |python: &&str| tables.slim_tag(python, Some(SUITE)).is_some_and(|tag| tag.ends_with(SUITE));
     let oldest = tables.slim_pythons().find(on_suite).unwrap_or_default().to_owned();
-    let key = |version: &str| version.split('.').filter_map(|p| p.parse::<u32>().ok()).collect::<Vec<_>>();
     choices.sort_by_key(|c| key(c));
     let newest = choices.last().cloned().unwrap_or_default();
     let current = committed.parse().map_or(newest.as_str(), |date| tables.python_current_at(date));
@@ -895,6 +908,17 @@ mod tests {
         let plan = plan_of("2024-05-01", &files, &Overrides::default());
         assert_eq!(plan.python.version, "3.9");
         assert!(specs(&plan).contains(&"torch==1.10.0"), "{:?}", specs(&plan));
+    }
+
+    #[test]
+    fn the_wheels_of_pinned_libraries_limit_the_python() {
+        let python = |requirements: &str| {
+            let files = [("README.md", README), ("demo.py", "x = 1"), ("requirements.txt", requirements)];
+            plan_of("2023-11-28", &files, &Overrides::default()).python.version
+        };
+        assert_eq!(python("scikit-image==0.17.2\n"), "3.8");
+        assert_eq!(python("tensorflow>=1.15.2,<2.0\n"), "3.7");
+        assert_eq!(python("numpy>=1.16\n"), "3.11", "an open range binds nobody");
     }
 
     #[test]

@@ -20,6 +20,6 @@ pub mod template;
 
 pub use edit::{Cost, Edit};
 pub use finding::{Finding, Position};
-pub use matrix::{AptRename, Breaking, Matrix, PythonRelease, SlimTags, StandardLibrary, TorchRelease};
+pub use matrix::{AptRename, Breaking, Matrix, PythonRelease, SlimTags, StandardLibrary, TorchRelease, WheelsFrom};
 pub use parse::{Block, Library, Located, LogSample, Note, Proof, parse};
 pub use pitfall::{Choice, Fix, Packages, Phase, Pitfall, PitfallBlock, PitfallKind, Rank, Strings, When, named_like};

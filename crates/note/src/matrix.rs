@@ -19,6 +19,8 @@ pub struct Matrix {
     pub slim: Vec<SlimTags>,
     /// torch with its companions, best known builds and Pythons.
     pub torch: Vec<TorchRelease>,
+    /// Distribution -> the newest Python with a Linux wheel, from which release on. Oldest release first.
+    pub wheels: BTreeMap<String, Vec<WheelsFrom>>,
     /// Releases that broke those who depend on the distribution without an upper bound.
     pub breaking: Vec<Breaking>,
     /// Package names that no longer install, by old name.
@@ -74,6 +76,16 @@ pub struct TorchRelease {
     pub cuda: Vec<String>,
     /// CUDA of the wheel that pip gets by default.
     pub default_cuda: Option<String>,
+}
+
+/// The newest Python for which a run of releases has wheels.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WheelsFrom {
+    /// The first release of the run.
+    pub from: String,
+    /// `3.8`; empty where the wheels are for every later Python too.
+    pub python: String,
 }
 
 /// A release that broke its users.
