@@ -7,7 +7,7 @@ use crate::facts::{Action, Candidate, Evidence, Facts, Finding, Gpu, Project, We
 use crate::python::follow::{Program, program};
 use crate::python::{Sources, Start};
 use crate::tree::{Content, Tree};
-use crate::{commands, declared, gpu, stated, weights};
+use crate::{commands, declared, era, gpu, stated, weights};
 
 /// Candidates whose imports are followed.
 const FOLLOWED: usize = 6;
@@ -49,6 +49,9 @@ pub fn inspect(tree: &Tree) -> Facts {
         if decides {
             let line = &candidate.command.line;
             let found = weights::find(&program, line, candidate.evidence.first());
+            let (older, releases) = era::wants(&program, &requirements);
+            pythons.extend(older);
+            requirements.extend(releases);
             judged = Some((gpu::need(&program, line, candidate.evidence.first()), found));
             break;
         }

@@ -9,6 +9,7 @@ use crate::facts::{Evidence, Gpu, GpuNeed};
 use crate::python::follow::{Program, Weight};
 use crate::python::sources::{Found, Sources, has_ending, is_test, split};
 use crate::python::{Context, Device, DeviceUse, Value};
+use crate::tree::Tree;
 
 /// Most evidence lines that are kept.
 const EVIDENCE_LIMIT: usize = 6;
@@ -282,8 +283,24 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
         let place = program.sources.tree.iter().map(|(path, _)| path).find(docker);
         signals.mentions.extend(place.map(|path| Evidence::new(path, 1, "")));
     }
+    if imported("tensorflow") || imported("keras") {
+        signals.mentions.extend(asked_for_gpu_build(program.sources.tree));
+    }
     signals.choices.extend(other_choices);
     signals
+}
+
+/// Where the root's requirements name the build of TensorFlow that is for GPUs.
+fn asked_for_gpu_build(tree: &Tree) -> Option<Evidence> {
+    let files = tree.texts().filter(|(path, _)| {
+        !path.contains('/') && (path.starts_with("requirements") || matches!(*path, "setup.py" | "environment.yml"))
+    });
+    files.flat_map(|(path, text)| text.lines().enumerate().map(move |(at, line)| (path, at, line))).find_map(
+        |(path, at, line)| {
+            let plain = line.trim().trim_start_matches(['-', '\'', '"', ' ']).to_ascii_lowercase().replace('_', "-");
+            plain.starts_with("tensorflow-gpu").then(|| Evidence::new(path, at + 1, line.trim()))
+        },
+    )
 }
 
 /// The program's own file; where that is a mere starter (`__main__.py`, a console script's module), with those it starts.
@@ -640,6 +657,10 @@ mod tests {
         check("//- /run.py\nimport tensorflow as tf\nwith tf.device('/GPU:0'):\n    f()\n", GpuNeed::Optional);
         check(
             "//- /run.py\nimport tensorflow as tf\nc = tf.ConfigProto()\nc.gpu_options.allow_growth = True\n",
+            GpuNeed::Optional,
+        );
+        check(
+            "//- /run.py\nimport keras\nprint(keras.ones(1))\n//- /requirements.txt\ntensorflow_gpu==1.1.0\n",
             GpuNeed::Optional,
         );
         check(

@@ -7,6 +7,7 @@ mod assemble;
 mod commands;
 mod declared;
 mod documents;
+mod era;
 mod facts;
 #[cfg(test)]
 mod fixture;
