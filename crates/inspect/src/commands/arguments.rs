@@ -224,6 +224,18 @@ pub(crate) fn left_out(module: &Module, source: &str, given: &[Word]) -> Vec<Wor
     words
 }
 
+/// The option for a model that a table of defaults leaves empty: `dict(…, model_path="")`.
+pub(crate) fn unset_model(source: &str) -> Option<&str> {
+    source.lines().find_map(|line| {
+        let (name, value) = line.trim().trim_end_matches(',').split_once('=')?;
+        let words = tokens(name);
+        let [what, place] = words.as_slice() else { return None };
+        let is_model =
+            matches!(what.as_str(), "model" | "checkpoint" | "ckpt") && matches!(place.as_str(), "path" | "file");
+        (is_model && matches!(value, "\"\"" | "''")).then_some(name)
+    })
+}
+
 /// The arguments in a script's own usage text: `Usage: a.py <mode> <file>`.
 fn usage(source: &str, name: &str) -> Option<Vec<Word>> {
     let file = name.rsplit('/').next().unwrap_or(name);

@@ -62,6 +62,9 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             plainly |= weight > 2.0;
         }
     }
+    if let Some(why) = makes_ready(stem) {
+        vote(Action::Prepare, 3.0, why);
+    }
     for word in tokens(folder) {
         if let Some((action, weight)) = by_name(&word) {
             vote(action, weight * if named { 0.2 } else { 0.35 }, format!("the program lies in `{folder}`"));
@@ -80,6 +83,9 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             && !text.starts_with('-'))
         .then_some(text);
         if let Some(mode) = inline.or(after_mode.then_some(text)).or(sub) {
+            if let Some(action) = sub.and_then(keeps_house) {
+                vote(action, 3.6, format!("its first words say `{mode}`"));
+            }
             for word in tokens(mode) {
                 if let Some((action, weight)) = by_name(&word) {
                     vote(action, weight * 1.2, format!("its first words say `{mode}`"));
@@ -230,6 +236,29 @@ fn is_length(name: &str) -> bool {
     matches!(name, "epochs" | "n_epochs" | "num_epochs" | "nb_epoch" | "nb_epochs" | "max_epochs")
 }
 
+/// Subcommands by which a program looks after itself.
+fn keeps_house(name: &str) -> Option<Action> {
+    match name {
+        "update" | "upgrade" | "pull" => Some(Action::Download),
+        "login" | "init" | "configure" => Some(Action::Install),
+        "list" | "search" | "info" | "show" | "version" => Some(Action::Help),
+        _ => None,
+    }
+}
+
+/// A verb before what a training starts from (`prepare_train_labels`), or before a model that gets another form
+/// (`compress_model`): the program is named after what it works on, not after what is done with it later.
+fn makes_ready(stem: &str) -> Option<String> {
+    let words = tokens(stem);
+    let (verb, rest) = words.split_first()?;
+    let of = |list: &[&str]| rest.iter().any(|word| list.contains(&word.trim_end_matches('s')));
+    let data = matches!(verb.as_str(), "prepare" | "preprocess" | "prep" | "preproc" | "create" | "make" | "build")
+        && of(&["train", "val", "label", "dataset", "data", "annotation", "split", "list", "index", "manifest"]);
+    let model = matches!(verb.as_str(), "compress" | "prune" | "strip" | "shrink" | "slim" | "release" | "average")
+        && of(&["model", "checkpoint", "ckpt", "weight"]);
+    (data || model).then(|| format!("the program is named `{stem}`"))
+}
+
 /// What a word in a program's name says about it, and how surely.
 fn by_name(word: &str) -> Option<(Action, f64)> {
     // `demo01`, `test2`
@@ -304,6 +333,15 @@ pub(crate) fn by_heading(text: &str) -> Option<Action> {
     // What stands in brackets explains, it does not name.
     let text = text.find('(').filter(|at| *at > 0).and_then(|at| text.get(..at)).unwrap_or(text);
     let words = tokens(text);
+    let writes = |word: &str| matches!(word, "generate" | "generating" | "create" | "creating" | "make" | "write");
+    let is_data = |word: &String| {
+        let data = ["manifest", "label", "annotation", "split", "metadata", "vocabulary", "dataset"];
+        data.contains(&word.trim_end_matches('s'))
+    };
+    // `generate the manifest`
+    if words.iter().zip(1..).any(|(word, next)| writes(word) && words.iter().skip(next).take(3).any(is_data)) {
+        return Some(Action::Prepare);
+    }
     let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
     for word in &words {
         let action = match word.as_str() {
@@ -357,7 +395,8 @@ pub(crate) fn by_heading(text: &str) -> Option<Action> {
         ("下载", Action::Download),
         ("部署", Action::Serve),
     ] {
-        if text.contains(part) {
+        // A sentence of such length says everything at once.
+        if text.contains(part) && text.chars().count() < 48 {
             *counts.entry(action).or_default() += 3;
         }
     }
@@ -403,6 +442,10 @@ mod tests {
         check("main.py", "train --x 1", &[], "", Action::Train);
         check("prog", "--help", &["Usage"], "", Action::Help);
         check("scripts/convert_checkpoint.py", "", &["Usage"], "", Action::Prepare);
+        check("scripts/prepare_train_labels.py", "--labels x.json", &["Training"], "", Action::Prepare);
+        check("compress_model.py", "-i a.pth", &["Usage"], "", Action::Prepare);
+        check("pkgm", "update", &["Command Line Interface"], "", Action::Download);
+        check("a/b.py", "", &["Generate the manifest of an example"], "", Action::Prepare);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::arguments::{self, Filled, Lack, Surroundings};
 use super::classify::{self, Clues};
 use super::program::{Program, Setting, Started, join, started};
 use super::recipes::Recipe;
-use super::samples::{Samples, relative};
+use super::samples::{Media, Samples, media_of, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
 use super::{cpu, curl, prompts, snippet, words};
 use crate::documents::{self, Block, BlockForm};
@@ -61,13 +61,15 @@ pub(crate) struct Draft {
     pub(crate) told_by: String,
     /// Nothing but a general heading tells what it does.
     pub(crate) told_weakly: bool,
+    /// Its name or its first words say plainly that it infers.
+    pub(crate) told_plainly: bool,
     pub(crate) origin: Origin,
     pub(crate) headings: Vec<String>,
     pub(crate) snippet: Option<Snippet>,
     /// For snippets: do they use the repository's own package?
     pub(crate) own: bool,
-    /// For snippets: objects are made, and nothing is done with them.
-    pub(crate) only_makes: bool,
+    /// For snippets: do they do something with what they make?
+    pub(crate) acts: bool,
     /// Asks questions on a terminal.
     pub(crate) interactive: bool,
     /// The entry file does something when it is run.
@@ -133,6 +135,8 @@ pub(super) struct Session {
     /// Headings under which a training was started, and whether that was in this block.
     trained: Option<Vec<String>>,
     trained_here: bool,
+    /// Programs that the document trains with, and all words after them.
+    trainings: Vec<(String, Vec<String>)>,
 }
 
 impl Session {
@@ -238,7 +242,8 @@ impl<'t> Collector<'t> {
             _ => Depth::Part,
         };
         let lines: Vec<&str> = text.lines().collect();
-        let mut session = Session::default();
+        let mut session = Session { downloads: offered(text), ..Session::default() };
+        let before = self.drafts.len();
         for block in documents::blocks(path, text) {
             let origin = if block.form == BlockForm::Span {
                 Origin::Span { root }
@@ -246,6 +251,13 @@ impl<'t> Collector<'t> {
                 Origin::Document { root, subfolder }
             };
             self.block(path, &lines, &block, origin, &mut session);
+        }
+        // A module of the package brings what its functions read, wherever the document says so.
+        for (_, _, command) in session.fetches.iter().filter(|(_, _, command)| command.starts_with("python -m ")) {
+            for draft in self.drafts.iter_mut().skip(before).filter(|draft| draft.own && draft.snippet.is_some()) {
+                draft.filled.setup.push(command.clone());
+                draft.filled.changes.push(format!("`{command}` first, as the document says"));
+            }
         }
     }
 
@@ -655,6 +667,8 @@ impl<'t> Collector<'t> {
                 _ => lacks.push(Lack::Input("a pipe".to_owned())),
             }
         }
+        let mut program = program;
+        let filmed = self.photographed(&mut program);
         let line = evidence(place.path, simple);
         let mut draft = self.draft(program, place.origin, place.headings, place.lead, &simple.comment, line);
         downloaded(&mut draft.filled, &draft.program.workdir, &session.downloads);
@@ -672,7 +686,13 @@ impl<'t> Collector<'t> {
         if session.secret.is_some() {
             draft.filled.lacks.push(Lack::Secret("key".to_owned()));
         }
-        if draft.action == Action::Download && fetches_weights(&draft.program.name) {
+        let keeps_house = draft.program.kind == Kind::ConsoleScript
+            && matches!(draft.action, Action::Download | Action::Install)
+            && draft.filled.lacks.is_empty();
+        if keeps_house {
+            // What follows in the block counts on it.
+            session.setup.push(super::rank::line(&draft));
+        } else if draft.action == Action::Download && fetches_weights(&draft.program.name) {
             session.fetch(&draft.program.name, super::rank::line(&draft));
         } else {
             for (_, _, command) in session.fetches.iter().filter(|(_, folder, _)| *folder == draft.program.workdir) {
@@ -683,8 +703,17 @@ impl<'t> Collector<'t> {
         if draft.action == Action::Train {
             session.trained = Some(place.headings.to_vec());
             session.trained_here = true;
+            let words = simple.words.iter().map(|word| word.text.clone()).collect();
+            session.trainings.push((draft.program.name.clone(), words));
         } else if draft.filled.at_hand == 0 {
-            draft.after_training = if session.trained_here {
+            // The same words without the one that says to train.
+            let words: Vec<&str> = simple.words.iter().map(|word| word.text.as_str()).collect();
+            let untrained = session.trainings.iter().any(|(name, trained)| {
+                *name == draft.program.name
+                    && trained.len() > words.len()
+                    && words.iter().all(|word| trained.iter().any(|known| known == word))
+            });
+            draft.after_training = if session.trained_here || untrained {
                 0.4
             } else if session.trained.is_some() {
                 0.15
@@ -699,13 +728,34 @@ impl<'t> Collector<'t> {
                 .iter()
                 .skip(1)
                 .any(|word| words::tokens(&word.text).iter().any(|word| camera.contains(&word.as_str())))
-            || simple.words.windows(2).any(|pair| {
-                matches!(
-                    pair.first().map(|word| word.text.as_str()),
-                    Some("--source" | "--video" | "--camera" | "--cam" | "--input")
-                ) && pair.last().is_some_and(|word| word.text == "0")
-            });
+            || !filmed && camera_at(&simple.words).is_some();
         self.drafts.push(draft);
+    }
+
+    /// Gives a program that is started with the camera a picture, where it takes one by another option and the
+    /// repository has some.
+    fn photographed(&mut self, program: &mut Program) -> bool {
+        let Some(at) = camera_at(&program.arguments) else { return false };
+        let Some(path) = program.entry.clone() else { return false };
+        if self.samples.file(Media::Image, "", &program.workdir).is_none() {
+            return false;
+        }
+        let Some(entry) = self.entry(&path) else { return false };
+        let pictures = ["--image", "--images", "--img", "--imgs", "--image-path", "--image_path", "--input-image"];
+        let option = entry.module.arguments.iter().flat_map(|argument| &argument.names);
+        let Some(option) = option.into_iter().find(|name| pictures.contains(&name.as_str())).cloned() else {
+            return false;
+        };
+        let old: Vec<Word> = program
+            .arguments
+            .splice(
+                at..at + 2,
+                [Word::new(&option), Word { raw: "<image>".into(), text: "<image>".into(), optional: false }],
+            )
+            .collect();
+        let old: Vec<&str> = old.iter().map(|word| word.text.as_str()).collect();
+        program.changes.push(format!("`{}` replaced by `{option}`: there is no camera", old.join(" ")));
+        true
     }
 
     /// Lets a file answer what a program asks on a terminal.
@@ -772,6 +822,11 @@ impl<'t> Collector<'t> {
             name: &program.name,
         };
         let mut filled = arguments::fill(&program, &around);
+        if matches!(origin, Origin::Derived { .. })
+            && let Some(name) = arguments::unset_model(source)
+        {
+            filled.lacks.push(Lack::Model(name.to_owned()));
+        }
         let text = headings.iter().map(String::as_str).chain([lead, comment]).collect::<Vec<_>>().join("\n");
         let text = text.to_lowercase();
         if ["pretrained", "pre-trained", "预训练"].iter().any(|word| text.contains(word)) {
@@ -814,11 +869,12 @@ impl<'t> Collector<'t> {
             action,
             told_by,
             told_weakly: surely < 1.7,
+            told_plainly: action == Action::Infer && surely > 3.0,
             origin,
             headings: headings.to_vec(),
             snippet: None,
             own: true,
-            only_makes: false,
+            acts: true,
             interactive,
             runs,
             after_training: 0.0,
@@ -918,11 +974,12 @@ impl<'t> Collector<'t> {
             action,
             told_by: "a program in the document".to_owned(),
             told_weakly: false,
+            told_plainly: false,
             origin,
             headings: block.headings.clone(),
             snippet: Some(found.snippet),
             own,
-            only_makes: found.names.calls < 2 || found.module.calls.iter().all(makes_an_object),
+            acts: found.names.calls > 1 && found.names.acts,
             interactive: found.module.reads_stdin,
             runs: true,
             after_training: 0.0,
@@ -931,25 +988,53 @@ impl<'t> Collector<'t> {
         });
     }
 
+    /// Does the README link to weights?
+    pub(crate) fn offers_weights(&self) -> bool {
+        self.readme().and_then(|path| self.tree.text(path)).is_some_and(|text| !offered(text).is_empty())
+    }
+
     fn readme(&self) -> Option<&'t str> {
         documents::paths(self.tree).into_iter().next().filter(|path| !path.contains('/'))
     }
 }
+
+/// Where the arguments ask for the first camera.
+fn camera_at(words: &[Word]) -> Option<usize> {
+    words.windows(2).position(|pair| {
+        matches!(
+            pair.first().map(|word| word.text.as_str()),
+            Some("--source" | "--video" | "--camera" | "--cam" | "--input")
+        ) && pair.last().is_some_and(|word| word.text == "0")
+    })
+}
+
+/// Marks the command of a file that the document links to, and does not fetch itself.
+const LINKED: &str = " #";
 
 /// Lets downloads of the document bring what a program lacks, at the place where it looks.
 fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)]) {
     for (path, command) in downloads {
         let file = path.rsplit('/').next().unwrap_or(path);
         let found = filled.lacks.iter().position(|lack| {
-            let (Lack::Weights(text) | Lack::Input(text)) = lack else { return false };
-            text.rsplit('/').next() == Some(file)
+            let (Lack::Weights(text) | Lack::Input(text) | Lack::Model(text)) = lack else { return false };
+            // Programs fetch weights themselves that go by a mere name, unless the document fetches them.
+            text.rsplit('/').next() == Some(file) && (text.contains('/') || !command.ends_with(LINKED))
         });
-        if let Some(Lack::Weights(text) | Lack::Input(text)) = found.map(|at| filled.lacks.remove(at)) {
-            let place = relative(&join(workdir, &text).unwrap_or(text), workdir);
+        let lack = found.map(|at| filled.lacks.remove(at));
+        if let Some(Lack::Weights(text) | Lack::Input(text) | Lack::Model(text)) = lack {
+            let place = if arguments::is_placeholder(&text) {
+                for word in filled.arguments.iter_mut().filter(|word| word.text == text) {
+                    filled.changes.push(format!("`{text}` replaced by `{file}`, which is fetched"));
+                    *word = Word::new(file);
+                }
+                file.to_owned()
+            } else {
+                relative(&join(workdir, &text).unwrap_or(text), workdir)
+            };
             if let Some((folder, _)) = place.rsplit_once('/') {
                 filled.setup.push(format!("mkdir -p {}", quote(folder)));
             }
-            filled.setup.push(command.replace("{}", &quote(&place)));
+            filled.setup.push(command.trim_end_matches(LINKED).replace("{}", &quote(&place)));
             filled.at_hand += 1;
         }
     }
@@ -962,13 +1047,30 @@ fn is_training(call: &python::Call) -> bool {
     call.method().starts_with("train_") || call.method() == "train" && !mode
 }
 
-/// Does this call only make or set up an object, by its name?
-fn makes_an_object(call: &python::Call) -> bool {
-    let method = call.method();
-    method.starts_with(|c: char| c.is_uppercase())
-        || ["load", "set_", "get_default", "from_"].iter().any(|start| method.starts_with(start))
-        || method.contains("config")
-        || matches!(method, "append" | "cpu" | "cuda" | "device" | "eval" | "half" | "manual_seed" | "seed" | "to")
+/// Weights that the text links to: name of the file, and the command that fetches it to `{}`.
+fn offered(text: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (at, _) in text.match_indices("https://") {
+        let rest = text.get(at..).unwrap_or_default();
+        let end = rest.find(|c: char| c.is_whitespace() || "()[]<>\"'`|".contains(c)).unwrap_or(rest.len());
+        let url = rest.get(..end).unwrap_or_default().trim_end_matches(['.', ',', ';', ':']);
+        let name = url.split(['?', '#']).next().unwrap_or(url).rsplit('/').next().unwrap_or_default();
+        // A page about a file is not the file.
+        let url = if url.starts_with("https://huggingface.co/") {
+            url.replacen("/blob/", "/resolve/", 1)
+        } else if url.contains("/blob/") || url.contains("/tree/") {
+            continue;
+        } else {
+            url.to_owned()
+        };
+        if media_of(name) == Some(Media::Weights)
+            && !url.contains(['$', '{', '*'])
+            && found.iter().all(|(known, _)| known != name)
+        {
+            found.push((name.to_owned(), format!("wget -q -O {{}} {}{LINKED}", quote(&url))));
+        }
+    }
+    found
 }
 
 /// Is this a folder for weights, by its name?
@@ -983,7 +1085,21 @@ fn fetches_weights(path: &str) -> bool {
     let words = words::tokens(name);
     let says = |list: &[&str]| words.iter().any(|word| list.contains(&word.trim_end_matches('s')));
     says(&["download", "get", "fetch"])
-        && says(&["model", "weight", "network", "pretrained", "checkpoint", "ckpt", "example", "demo", "sample"])
+        && says(&[
+            "corpora",
+            "corpu",
+            "lexicon",
+            "vocab",
+            "model",
+            "weight",
+            "network",
+            "pretrained",
+            "checkpoint",
+            "ckpt",
+            "example",
+            "demo",
+            "sample",
+        ])
         && !says(&["dataset"])
 }
 

@@ -43,15 +43,44 @@ pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_
     collector.documents();
     collector.budget += 100_000;
     derive::derive(&mut collector);
+    let offers = collector.offers_weights();
     let collect::Collector { mut drafts, findings, questions, .. } = collector;
     // A model that the reader is to name is one they trained, where the documents train one.
     let trains =
         drafts.iter().any(|draft| draft.action == Action::Train && !matches!(draft.origin, Origin::Derived { .. }));
+    let trains = trains && !offers;
+    for draft in drafts.iter_mut().filter(|draft| offers && !matches!(draft.origin, Origin::Derived { .. })) {
+        for lack in &mut draft.filled.lacks {
+            if let Lack::Model(what) = lack {
+                *lack = Lack::Weights(std::mem::take(what));
+            }
+        }
+    }
     for draft in drafts.iter_mut().filter(|draft| trains && draft.action != Action::Train) {
         if draft.filled.lacks.iter().any(|lack| matches!(lack, Lack::Model(_))) {
             draft.after_training = draft.after_training.max(0.4);
         }
     }
+    let readme: Vec<usize> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| {
+            matches!(draft.origin, Origin::Document { root: true, .. })
+                && draft.action == Action::Infer
+                && draft.filled.lacks.is_empty()
+                && !draft.interactive
+                && !draft.needs_device
+        })
+        .map(|(order, _)| order)
+        .collect();
+    let elsewhere: Vec<usize> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| {
+            matches!(draft.origin, Origin::Document { root: false, .. } | Origin::Span { root: false })
+        })
+        .map(|(order, _)| order)
+        .collect();
     let follows: BTreeSet<usize> =
         drafts.iter().enumerate().filter(|(_, draft)| draft.after_training > 0.3).map(|(order, _)| order).collect();
     let mut ranked: Vec<(usize, Candidate, (String, Action))> = drafts
@@ -68,6 +97,14 @@ pub(crate) fn candidates(tree: &Tree, projects: &[Project], sources: &Sources<'_
     for (order, candidate, _) in &mut ranked {
         if training > 0.0 && follows.contains(order) {
             candidate.score = candidate.score.min((training - 0.01).max(0.0));
+        }
+    }
+    // What the README shows is what a repository is for; other pages go into its parts.
+    let shown = ranked.iter().filter(|(order, _, _)| readme.contains(order)).map(|(_, candidate, _)| candidate.score);
+    let shown = shown.fold(0.0, f64::max);
+    for (order, candidate, _) in &mut ranked {
+        if shown > 0.7 && elsewhere.contains(order) {
+            candidate.score = candidate.score.min(shown - 0.01);
         }
     }
     let best_first = |a: &(usize, Candidate, (String, Action)), b: &(usize, Candidate, (String, Action))| {

@@ -20,6 +20,8 @@ pub(crate) struct Names {
     pub(crate) statements: usize,
     /// Number of calls.
     pub(crate) calls: usize,
+    /// Is something done with what is made? False where every call makes, loads or moves an object.
+    pub(crate) acts: bool,
     /// Does the program end with a definition, so that nothing is done with it?
     pub(crate) only_defines: bool,
 }
@@ -45,6 +47,7 @@ pub(crate) fn names(text: &str) -> Names {
             found.only_defines &= is_definition;
         }
         found.calls += reader.calls;
+        found.acts |= reader.acts;
         found.has_gap |= reader.gap;
         star |= reader.star;
         if is_definition {
@@ -63,11 +66,36 @@ pub(crate) fn names(text: &str) -> Names {
     found
 }
 
+/// Does this call do something with an object, rather than make one, load one or move it elsewhere?
+fn acts(function: &Expr) -> bool {
+    let begins_upper = |name: &str| name.starts_with(|c: char| c.is_uppercase());
+    let makes = |name: &str| {
+        matches!(
+            name.trim_start_matches('_').split('_').next().unwrap_or(name),
+            "build" | "create" | "load" | "from" | "init" | "make" | "open" | "set" | "to"
+        )
+    };
+    match function {
+        Expr::Name(name) => {
+            let name = name.id.as_str();
+            !begins_upper(name) && !makes(name) && !name.starts_with("get_")
+        }
+        Expr::Attribute(attribute) => {
+            let name = attribute.attr.as_str();
+            let of_class = attribute.value.as_name_expr().is_some_and(|value| begins_upper(value.id.as_str()));
+            let moves = matches!(name, "eval" | "cuda" | "cpu" | "half" | "float" | "train" | "requires_grad_");
+            !begins_upper(name) && !makes(name) && !moves && !(of_class && name.starts_with("get_"))
+        }
+        _ => true,
+    }
+}
+
 #[derive(Default)]
 struct Reader<'a> {
     used: BTreeSet<&'a str>,
     bound: BTreeSet<&'a str>,
     calls: usize,
+    acts: bool,
     gap: bool,
     star: bool,
 }
@@ -116,6 +144,7 @@ impl<'a> Visitor<'a> for Reader<'a> {
             }
             Expr::Call(call) => {
                 self.calls += 1;
+                self.acts |= acts(&call.func);
                 self.gap |= call.arguments.args.iter().any(Expr::is_ellipsis_literal_expr)
                     || call.arguments.keywords.iter().any(|keyword| keyword.value.is_ellipsis_literal_expr());
             }

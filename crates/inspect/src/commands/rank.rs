@@ -146,8 +146,11 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
     if draft.filled.replaced > 0 {
         step(-0.02, "placeholders were filled");
     }
-    if draft.program.kind == Kind::ReadmeSnippet && draft.only_makes {
+    if draft.program.kind == Kind::ReadmeSnippet && !draft.acts {
         step(-0.3, "it only makes an object");
+    }
+    if draft.program.kind == Kind::ConsoleScript && draft.told_plainly {
+        step(0.04, "its words say plainly what it does");
     }
     if draft.program.kind == Kind::ConsoleScript {
         step(0.04, "it is a command that the package installs");

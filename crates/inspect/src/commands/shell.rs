@@ -89,7 +89,7 @@ pub(crate) fn commands(lines: &[Line]) -> Vec<Simple> {
         let mut joined = 0;
         while joined < 60 {
             let next = lines.get(at).map(|line| line.text.trim()).unwrap_or_default();
-            if let Some(start) = logical.trim_end().strip_suffix('\\') {
+            if let Some(start) = continued(&logical) {
                 logical =
                     format!("{} {}", start.trim_end(), next.strip_prefix("> ").filter(|_| prompted).unwrap_or(next));
             } else if is_unclosed(&logical) && at < lines.len() {
@@ -117,6 +117,17 @@ pub(crate) fn commands(lines: &[Line]) -> Vec<Simple> {
         }
     }
     found
+}
+
+/// What stands before the backslash with which a line goes on, though a comment may follow it: no shell reads that, but
+/// people write it and mean it.
+fn continued(line: &str) -> Option<&str> {
+    let bare = line.trim_end();
+    bare.strip_suffix('\\').or_else(|| {
+        let (before, comment) = bare.rsplit_once('#')?;
+        let start = before.trim_end().strip_suffix('\\')?;
+        (before.ends_with(' ') && !comment.contains(['"', '\'']) && !is_unclosed(start)).then_some(start)
+    })
 }
 
 /// A line that only goes on with the options of the line before, as people break lines without a backslash.
@@ -490,6 +501,14 @@ mod tests {
             })
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_comment_behind_a_backslash_does_not_end_the_command() {
+        check(
+            "python run.py \\\n  --task a \\  # which task\n  --n 1    # runs\nls",
+            &["python run.py --task a --n 1", "ls"],
+        );
     }
 
     #[test]
