@@ -427,7 +427,12 @@ fn project_of<'f>(facts: &'f Facts, best: Option<&Candidate>) -> Option<&'f Proj
 
 fn declared_requirements(plan: &mut Plan, facts: &Facts, best: Option<&Candidate>) {
     let own: BTreeSet<&str> = facts.projects.iter().filter_map(|p| p.name.as_deref()).collect();
-    let has_main = facts.requirements.iter().any(|r| r.scope == Scope::Main && !r.name.is_empty());
+    // An environment at the root is left aside only for what is declared beside it, not for the needs of some part.
+    let conda_at_root = facts.requirements.iter().any(|r| r.scope == Scope::Conda && !r.evidence.path.contains('/'));
+    let has_main = facts
+        .requirements
+        .iter()
+        .any(|r| r.scope == Scope::Main && !r.name.is_empty() && !(conda_at_root && r.evidence.path.contains('/')));
     let uses_extra =
         |extra: &str| best.is_some_and(|b| b.evidence.iter().any(|e| e.text.contains(&format!("[{extra}]"))));
     for requirement in &facts.requirements {
@@ -908,6 +913,19 @@ mod tests {
         let plan = plan_of("2024-05-01", &files, &Overrides::default());
         assert_eq!(plan.python.version, "3.9");
         assert!(specs(&plan).contains(&"torch==1.10.0"), "{:?}", specs(&plan));
+    }
+
+    #[test]
+    fn the_environment_of_the_root_goes_with_the_requirements_of_a_part() {
+        let readme = "# X\n\n```sh\npip install -r ui/requirements.txt\npython demo.py\n```\n";
+        let environment = "dependencies:\n  - timm=0.6.12\n";
+        let mut files = vec![("README.md", readme), ("demo.py", "x = 1"), ("environment.yml", environment)];
+        files.push(("ui/requirements.txt", "gradio\n"));
+        let found = plan_of("2023-11-28", &files, &Overrides::default());
+        assert_eq!(specs(&found), ["gradio", "timm==0.6.12"]);
+        files.push(("requirements.txt", "numpy\n"));
+        let found = plan_of("2023-11-28", &files, &Overrides::default());
+        assert!(!specs(&found).contains(&"timm==0.6.12"), "{:?}", specs(&found));
     }
 
     #[test]

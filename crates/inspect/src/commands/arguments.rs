@@ -724,6 +724,15 @@ fn purpose(flag: &str, argument: Option<&Argument>, text: &str) -> Purpose {
     let own = if placeholder { tokens(text) } else { vec![] };
     let told = by_words(&words, &own, text);
     let help = argument.and_then(|argument| argument.help.as_deref()).map(tokens).unwrap_or_default();
+    // `--images a.jpg b.jpg`: several files, unless the name says that they are folders.
+    let many = argument.and_then(|argument| argument.nargs.as_deref()).is_some_and(|n| n == "+" || n == "*");
+    let folders = ["dir", "dirs", "folder", "folders", "directory", "directories", "root"];
+    let told = match told {
+        Purpose::Folder(Some(media)) if many && !words.iter().any(|word| folders.contains(&word.as_str())) => {
+            Purpose::File(media)
+        }
+        told => told,
+    };
     let helps = |list: &[&str]| help.iter().any(|word| list.contains(&word.as_str()));
     if matches!(told, Purpose::Unknown | Purpose::File(_))
         && helps(&["output", "write", "written", "save", "saved"])

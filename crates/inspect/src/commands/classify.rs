@@ -93,9 +93,11 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
             }
         } else if let Some(flag) = text.strip_prefix("--") {
             let bare = flag.split('=').next().unwrap_or(flag);
-            let on = !matches!(flag.split_once('='), Some((_, "False" | "false" | "0")));
+            let next = clues.arguments.get(at + 1).map_or("", |word| word.text.as_str());
+            let value = flag.split_once('=').map_or(next, |(_, value)| value);
+            let on = !matches!(value, "False" | "false" | "0");
             let action = match bare.replace('-', "_").as_str() {
-                "train" | "do_train" | "training" | "is_train" | "finetune" => Some(Action::Train),
+                "train" | "do_train" | "training" | "is_train" | "is_training" | "finetune" => Some(Action::Train),
                 "eval" | "do_eval" | "evaluate" | "eval_only" | "test_only" | "val" | "validate" | "benchmark" => {
                     Some(Action::Evaluate)
                 }
@@ -241,7 +243,7 @@ fn keeps_house(name: &str) -> Option<Action> {
     match name {
         "update" | "upgrade" | "pull" => Some(Action::Download),
         "login" | "init" | "configure" => Some(Action::Install),
-        "list" | "search" | "info" | "show" | "version" => Some(Action::Help),
+        "list" | "search" | "info" | "show" | "version" | "remove" | "uninstall" | "delete" => Some(Action::Help),
         _ => None,
     }
 }

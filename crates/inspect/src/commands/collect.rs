@@ -135,6 +135,8 @@ pub(super) struct Session {
     /// Headings under which a training was started, and whether that was in this block.
     trained: Option<Vec<String>>,
     trained_here: bool,
+    /// Programs of the repository that fetch data: the line without arguments, its folder and its arguments.
+    data: Vec<(String, String, Vec<String>)>,
     /// Programs that the document trains with, and all words after them.
     trainings: Vec<(String, Vec<String>)>,
 }
@@ -700,7 +702,22 @@ impl<'t> Collector<'t> {
                 draft.filled.changes.push(format!("`{command}` first, as the document says"));
             }
         }
+        if draft.action == Action::Download && draft.filled.lacks.is_empty() {
+            let words = draft.filled.arguments.iter().map(|word| word.text.clone()).collect();
+            session.data.push((draft.program.start.join(" "), draft.program.workdir.clone(), words));
+        }
         if draft.action == Action::Train {
+            // Of the data that a program fetches by name, those that this training names.
+            for (start, workdir, names) in &session.data {
+                let named = names.iter().find(|name| {
+                    !name.starts_with('-') && draft.filled.arguments.iter().any(|word| word.text == **name)
+                });
+                if let Some(name) = named.filter(|_| *workdir == draft.program.workdir) {
+                    let command = format!("{start} {}", quote(name));
+                    draft.filled.changes.push(format!("`{command}` first, as the document says"));
+                    draft.filled.setup.push(command);
+                }
+            }
             session.trained = Some(place.headings.to_vec());
             session.trained_here = true;
             let words = simple.words.iter().map(|word| word.text.clone()).collect();
@@ -869,7 +886,7 @@ impl<'t> Collector<'t> {
             action,
             told_by,
             told_weakly: surely < 1.7,
-            told_plainly: action == Action::Infer && surely > 3.0,
+            told_plainly: action == Action::Infer && surely > 3.5,
             origin,
             headings: headings.to_vec(),
             snippet: None,

@@ -84,7 +84,7 @@ fn acts(function: &Expr) -> bool {
             let name = attribute.attr.as_str();
             let of_class = attribute.value.as_name_expr().is_some_and(|value| begins_upper(value.id.as_str()));
             let moves = matches!(name, "eval" | "cuda" | "cpu" | "half" | "float" | "train" | "requires_grad_");
-            !begins_upper(name) && !makes(name) && !moves && !(of_class && name.starts_with("get_"))
+            !(begins_upper(name) || makes(name) || moves || of_class && name.starts_with("get_"))
         }
         _ => true,
     }

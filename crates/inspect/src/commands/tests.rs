@@ -498,3 +498,53 @@ fn a_script_that_reads_what_lies_beside_its_folder_is_run_in_there() {
     assert_eq!(place(&["data/cora/a.bin"]), Some(("python train.py".to_owned(), "pygcn".to_owned())));
     assert_eq!(place(&[]), Some(("python pygcn/train.py".to_owned(), String::new())));
 }
+
+#[test]
+fn linked_weights_are_fetched_and_a_picture_stands_for_a_camera() {
+    let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--checkpoint-path', required=True)\np.add_argument('--video', default='')\np.add_argument('--images', nargs='+', default='')\nif __name__ == '__main__':\n    p.parse_args()\n";
+    let readme = "# X\nWeights: https://host.org/a/net.pth, 40% AP.\n## Demo\n```\npython demo.py --checkpoint-path <path_to>/net.pth --video 0\n```\n";
+    let found = found(&[("README.md", readme), ("demo.py", source)], &["data/a.jpg"], &[]);
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "python demo.py --checkpoint-path net.pth --images data/a.jpg", "{found:#?}");
+    assert_eq!(best.command.setup, ["wget -q -O net.pth https://host.org/a/net.pth"]);
+}
+
+#[test]
+fn a_package_that_looks_after_itself_does_so_before_it_is_used() {
+    let mut project = Project::default();
+    project.console_scripts.insert("txm".to_owned(), "tx.m:main".to_owned());
+    project.console_scripts.insert("tx-translate".to_owned(), "tx.cli:main".to_owned());
+    let readme = "# X\n## Command Line Interface\n```\ntxm update\ntxm install en_de\ntx-translate \"Hello\"\n```\n";
+    let found = found(&[("README.md", readme), ("tx/__init__.py", "")], &[], &[project]);
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "tx-translate \"Hello\"", "{found:#?}");
+    assert_eq!(best.command.setup, ["txm update", "txm install en_de"]);
+}
+
+#[test]
+fn what_a_training_of_the_same_words_left_comes_after_it_and_its_data_before() {
+    let readme = "# X\n## Usage\nFirst:\n\n    $ python download.py mnist faces\n\nTo train:\n\n    $ python main.py --dataset mnist --train\n\nTo test:\n\n    $ python main.py --dataset mnist\n";
+    let found = found(&[("README.md", readme), ("main.py", MAIN), ("download.py", MAIN)], &[], &[]);
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.line, "python main.py --dataset mnist --train", "{found:#?}");
+    assert_eq!(best.command.setup, ["python download.py mnist"]);
+}
+
+#[test]
+fn the_readme_comes_before_other_pages() {
+    let readme = "# X\n## Usage\n```python\nimport x\nx.fit(x.data())\n```\n";
+    let page = "# X\n## Command line usage\n```\nx-run -algo SVD\n```\n";
+    let mut project = Project::default();
+    project.console_scripts.insert("x-run".to_owned(), "x.m:main".to_owned());
+    let files = [("README.md", readme), ("x/__init__.py", ""), ("docs/getting_started.md", page)];
+    let found = found(&files, &[], &[project]);
+    assert_eq!(found.first().map(|candidate| candidate.kind), Some(Kind::ReadmeSnippet), "{found:#?}");
+}
+
+#[test]
+fn a_program_whose_table_leaves_its_model_empty_needs_one() {
+    let readme = "# X\nWeights: [here](https://host.org/net.pt)\n## Sampling\n```\npython scripts/image_sample.py --model_path /path/to/model.pt\n```\n";
+    let other = "def main():\n    d = dict(\n        n=1,\n        model_path=\"\",\n    )\nif __name__ == '__main__':\n    main()\n";
+    let files = [("README.md", readme), ("scripts/image_sample.py", MAIN), ("scripts/super_sample.py", other)];
+    check(&files, &[], &["python scripts/image_sample.py --model_path /path/to/model.pt"]);
+}
