@@ -3,7 +3,7 @@
 //! Every reader sees the same tree; the only order between them is that projects are known before commands are ranked,
 //! and commands before imports are followed.
 
-use crate::facts::{Action, Candidate, Evidence, Facts, Finding, Gpu, Project, Weights};
+use crate::facts::{Action, Candidate, Evidence, Facts, Finding, Gpu, Imports, Project, Weights};
 use crate::python::follow::{Program, program};
 use crate::python::{Sources, Start};
 use crate::tree::{Content, Tree};
@@ -32,7 +32,7 @@ pub fn inspect(tree: &Tree) -> Facts {
     for (candidate, program) in candidates.iter_mut().take(FOLLOWED) {
         *program = followed(&sources, candidate, &packages);
         if let Some(program) = program {
-            candidate.imports = program.imports();
+            candidate.imports = imports(&sources, candidate, program, &packages);
             let burden = weights::burden(program, &candidate.command.line, candidate.evidence.first());
             commands::weigh_down(candidate, burden.as_ref());
         }
@@ -45,7 +45,7 @@ pub fn inspect(tree: &Tree) -> Facts {
             Action::Download | Action::Install | Action::Prepare | Action::Help | Action::Test
         );
         let Some(program) = program.take().or_else(|| followed(&sources, candidate, &packages)) else { continue };
-        candidate.imports = program.imports();
+        candidate.imports = imports(&sources, candidate, &program, &packages);
         if decides {
             let line = &candidate.command.line;
             let found = weights::find(&program, line, candidate.evidence.first());
@@ -83,11 +83,33 @@ pub fn with_command(tree: &Tree, facts: &mut Facts, line: &str, workdir: &str) {
     let Some(mut candidate) = commands::given(tree, &facts.projects, &sources, line, workdir) else { return };
     let packages = package_roots(&facts.projects);
     if let Some(program) = followed(&sources, &candidate, &packages) {
-        candidate.imports = program.imports();
+        candidate.imports = imports(&sources, &candidate, &program, &packages);
         facts.gpu = gpu::need(&program, line, candidate.evidence.first());
         facts.weights = weights::find(&program, line, candidate.evidence.first());
     }
     facts.given = Some(candidate);
+}
+
+/// What a candidate's program imports, and with it what the scripts import that prepare its run.
+fn imports(sources: &Sources<'_>, candidate: &Candidate, main: &Program<'_, '_>, packages: &[String]) -> Imports {
+    let mut found = main.imports();
+    for line in &candidate.command.setup {
+        let mut words = line.split_whitespace();
+        let script = words.next().filter(|word| *word == "python").and_then(|_| words.next());
+        let folder = &candidate.command.workdir;
+        let path = script.map(|script| format!("{folder}/{script}").trim_start_matches('/').to_owned());
+        let Some(path) = path.filter(|path| sources.tree.text(path).is_some()) else { continue };
+        let mut roots = vec![folder.clone()];
+        roots.extend(packages.iter().cloned());
+        let before = program(sources, Start::File(&path), &roots, line).imports();
+        for (module, evidence) in before.required {
+            found.required.entry(module).or_insert(evidence);
+        }
+        for (program, evidence) in before.programs {
+            found.programs.entry(program).or_insert(evidence);
+        }
+    }
+    found
 }
 
 /// Folders that hold the importable packages of projects.
@@ -238,6 +260,20 @@ mod tests {
         let facts = inspect(&tree);
         assert_eq!(facts.gpu.need, GpuNeed::Required, "{:?}", facts.candidates);
         assert!(facts.candidates.iter().any(|candidate| candidate.imports.required.contains_key("torch")));
+    }
+
+    #[test]
+    fn what_prepares_the_run_needs_its_imports_too() {
+        let tree = tree(
+            "//- /README.md\n# x\n## Usage\n```\npython download.py mnist\npython main.py --dataset mnist --train\n```\n\
+             //- /main.py\nimport scipy\nprint(scipy)\n\
+             //- /download.py\nimport requests, subprocess\nsubprocess.call(['curl', 'x'])\n",
+        );
+        let facts = inspect(&tree);
+        let best = facts.candidates.first().expect("a candidate");
+        assert_eq!(best.command.setup, ["python download.py mnist"], "{best:?}");
+        assert_eq!(best.imports.required.keys().collect::<Vec<_>>(), ["requests", "scipy", "subprocess"]);
+        assert!(best.imports.programs.contains_key("curl"));
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
     };
     let flags: Vec<&str> =
         clues.arguments.iter().map(|word| word.text.as_str()).filter(|text| text.starts_with('-')).collect();
-    if flags.iter().any(|flag| matches!(*flag, "--help" | "-h" | "--version" | "-V" | "--list-models")) {
+    let tells = |flag: &str| matches!(flag, "--help" | "-h" | "--version" | "-V") || flag.starts_with("--list-");
+    if flags.iter().any(|flag| tells(&flag.replace('_', "-"))) {
         return (Action::Help, 9.0, "it only prints help".to_owned());
     }
     let (folder, stem) = clues.name.rsplit_once(['/', '.']).map_or(("", clues.name), |(folder, stem)| {
@@ -236,6 +237,11 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
 /// Is this the name of how often a training goes through its data?
 fn is_length(name: &str) -> bool {
     matches!(name, "epochs" | "n_epochs" | "num_epochs" | "nb_epoch" | "nb_epochs" | "max_epochs")
+}
+
+/// Is this a subcommand that can mean nothing but an inference?
+pub(crate) fn infers_plainly(name: &str) -> bool {
+    by_name(name).is_some_and(|(action, weight)| action == Action::Infer && weight > 2.5)
 }
 
 /// Subcommands by which a program looks after itself.
@@ -443,6 +449,7 @@ mod tests {
         check("app.py", "", &["Demo"], "import gradio\ngradio.Interface().launch()", Action::Serve);
         check("main.py", "train --x 1", &[], "", Action::Train);
         check("prog", "--help", &["Usage"], "", Action::Help);
+        check("tts", "--list_models", &["Usage"], "", Action::Help);
         check("scripts/convert_checkpoint.py", "", &["Usage"], "", Action::Prepare);
         check("scripts/prepare_train_labels.py", "--labels x.json", &["Training"], "", Action::Prepare);
         check("compress_model.py", "-i a.pth", &["Usage"], "", Action::Prepare);

@@ -61,7 +61,7 @@ pub(crate) struct Draft {
     pub(crate) told_by: String,
     /// Nothing but a general heading tells what it does.
     pub(crate) told_weakly: bool,
-    /// Its name or its first words say plainly that it infers.
+    /// Its subcommand says plainly that it infers.
     pub(crate) told_plainly: bool,
     pub(crate) origin: Origin,
     pub(crate) headings: Vec<String>,
@@ -856,6 +856,8 @@ impl<'t> Collector<'t> {
         let clues =
             Clues { name: &program.name, arguments: &filled.arguments, comment, lead, headings, module, source };
         let (action, surely, told_by) = classify::action(&clues);
+        let told_plainly = action == Action::Infer
+            && filled.arguments.first().is_some_and(|word| classify::infers_plainly(&word.text));
         if action == Action::Train && program.kind != Kind::WebUi && program.kind != Kind::Notebook {
             let mut changes = arguments::shorten(&mut filled.arguments, module);
             filled.changes.append(&mut changes);
@@ -886,7 +888,7 @@ impl<'t> Collector<'t> {
             action,
             told_by,
             told_weakly: surely < 1.7,
-            told_plainly: action == Action::Infer && surely > 3.5,
+            told_plainly,
             origin,
             headings: headings.to_vec(),
             snippet: None,

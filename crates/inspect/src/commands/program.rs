@@ -606,7 +606,18 @@ fn named(text: &str, rest: &[&Word], setting: &Setting<'_>) -> Started {
         .flat_map(|folder| ["", "bin", "scripts"].map(|inner| (folder, inner)))
         .filter_map(|(folder, inner)| join(folder, inner).and_then(|folder| join(&folder, relative)))
         .find(|path| !path.is_empty() && is_python_text(setting.tree, path));
+    // Typed by its name alone, it is the one that installing the package puts on the path.
+    let declared = |path: &String| setting.projects.iter().any(|project| project.scripts.contains(path));
     match installed {
+        Some(path) if !text.contains('/') && declared(&path) => Started::Program(Program {
+            kind: Kind::ConsoleScript,
+            start: vec![text.to_owned()],
+            name: path.clone(),
+            entry: Some(path),
+            arguments: owned(rest),
+            workdir: setting.workdir.to_owned(),
+            changes: vec![],
+        }),
         Some(path) => Started::Program(Program {
             kind: Kind::Script,
             start: vec!["python".to_owned(), super::shell::quote(&path)],
@@ -631,6 +642,7 @@ mod tests {
         let project = Project {
             console_scripts: [("tool".to_owned(), "pkg.cli:main".to_owned())].into(),
             packages: [("pkg".to_owned(), "src/pkg".to_owned())].into(),
+            scripts: vec!["flow".to_owned()],
             ..Project::default()
         };
         let line = Line { number: 1, text: command.to_owned() };
@@ -673,6 +685,8 @@ mod tests {
     fn console_scripts_must_be_declared() {
         check(&["src/pkg/cli.py"], "tool x", "", "tool in `` entry src/pkg/cli.py");
         check(&["src/pkg/cli.py"], "other x", "", "Other(\"other\")");
+        check(&["flow"], "flow x", "", "flow in `` entry flow");
+        check(&["flow"], "./flow x", "", "python flow in `` entry flow");
     }
 
     #[test]

@@ -307,6 +307,13 @@ fn tokens(line: &str) -> Option<Vec<Token>> {
                 at = end + 1;
             }
             '<' if peek(at + 1) == Some('<') => return None,
+            // `<(ls *.pt)`: a word that bash replaces by a file.
+            '<' if begins && peek(at + 1) == Some('(') => {
+                let end = closing(&chars, at + 1, '(', ')')?;
+                let text: String = chars.get(at..=end)?.iter().collect();
+                found.push(Token::Word(Word { raw: text.clone(), text, optional: false }));
+                at = end + 1;
+            }
             '<' => {
                 if let Some(end) = placeholder_end(&chars, at) {
                     for part in chars.get(at..=end)? {
@@ -501,6 +508,11 @@ mod tests {
             })
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_bash_makes_a_file_of_is_one_word() {
+        check("python a.py -f <(ls m/*.pt) -o .", &["python a.py -f <(ls m/*.pt) -o ."]);
     }
 
     #[test]

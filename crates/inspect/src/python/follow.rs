@@ -227,6 +227,13 @@ impl<'s, 't> Program<'s, 't> {
         if index == 0 && matches!(outer, "main" | "cli" | "run" | "app") {
             return true;
         }
+        // A decorator registers it as a command of the program: `@main.command()`.
+        let registered = |file: &Followed| {
+            file.module.calls.iter().any(|call| call.decorates.as_deref() == Some(outer) && call.method() == "command")
+        };
+        if index == 0 && self.files.first().is_some_and(registered) {
+            return true;
+        }
         if !self.mentioned(outer) {
             return false;
         }
@@ -508,6 +515,29 @@ mod tests {
             "numpy pandas scipy torch",
             "",
             "run.py pkg/__init__.py pkg/deep/__init__.py pkg/deep/thing.py pkg/a.py pkg/b.py",
+        );
+    }
+
+    #[test]
+    fn what_a_registered_command_imports_is_needed() {
+        check(
+            "//- /run.py
+             import click
+             @click.group()
+             def main():
+                 pass
+             @main.command(help='x')
+             def acoustic():
+                 import torch
+             def other():
+                 import numpy
+             if __name__ == '__main__':
+                 main()
+             ",
+            "run.py",
+            "click torch",
+            "numpy",
+            "run.py",
         );
     }
 
