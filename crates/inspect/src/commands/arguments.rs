@@ -473,7 +473,7 @@ fn decide(
             };
             Some(replaced(text, &new, why, filled))
         }
-        None if word.optional => {
+        None if word.optional && !argument.is_some_and(|argument| argument.required && !argument.positional) => {
             filled.changes.push(format!("optional `{text}` left out"));
             None
         }

@@ -68,7 +68,13 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
     }
     for word in tokens(folder) {
         if let Some((action, weight)) = by_name(&word) {
-            vote(action, weight * if named { 0.2 } else { 0.35 }, format!("the program lies in `{folder}`"));
+            // What a name leaves open (`training/run_x.py`) its folder tells.
+            let share = match (named, plainly) {
+                (false, _) => 0.35,
+                (true, false) if action == Action::Train => 0.6,
+                (true, _) => 0.2,
+            };
+            vote(action, weight * share, format!("the program lies in `{folder}`"));
         }
     }
     for (at, word) in clues.arguments.iter().enumerate() {
@@ -110,7 +116,9 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
                 _ => None,
             };
             if let Some(action) = action.filter(|_| on) {
-                vote(action, 2.0, format!("`--{bare}` is given"));
+                // A switch that is called so says nothing else.
+                let weight = if bare.starts_with("is_train") { 3.0 } else { 2.0 };
+                vote(action, weight, format!("`--{bare}` is given"));
             }
             let value = text.split_once('=').map(|(_, value)| value);
             let value = value.or_else(|| clues.arguments.get(at + 1).map(|next| next.text.as_str()));
@@ -474,6 +482,9 @@ mod tests {
             "import argparse\np=argparse.ArgumentParser()\np.add_argument('--image_name')",
             Action::Infer,
         );
+        check("scripts/training/run_clm.py", "", &[], "", Action::Train);
         check("test.py", "--epoch 3", &["Evaluation"], "", Action::Evaluate);
+        check("run.py", "--task a --is_training 1", &["Quick Test"], "", Action::Train);
+        check("run.py", "--task a --is_training 0", &["Quick Test"], "", Action::Infer);
     }
 }

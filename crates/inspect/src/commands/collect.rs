@@ -673,7 +673,7 @@ impl<'t> Collector<'t> {
         let filmed = self.photographed(&mut program);
         let line = evidence(place.path, simple);
         let mut draft = self.draft(program, place.origin, place.headings, place.lead, &simple.comment, line);
-        downloaded(&mut draft.filled, &draft.program.workdir, &session.downloads);
+        downloaded(&mut draft.filled, &draft.program.workdir, &session.downloads, false);
         setup.append(&mut draft.filled.setup);
         setup.dedup();
         draft.filled.setup = setup;
@@ -983,7 +983,7 @@ impl<'t> Collector<'t> {
             lacks: found.lacks,
             samples: found.samples,
         };
-        downloaded(&mut filled, "", downloads);
+        downloaded(&mut filled, "", downloads, true);
         self.drafts.push(Draft {
             program,
             filled,
@@ -1009,7 +1009,15 @@ impl<'t> Collector<'t> {
 
     /// Does the README link to weights?
     pub(crate) fn offers_weights(&self) -> bool {
-        self.readme().and_then(|path| self.tree.text(path)).is_some_and(|text| !offered(text).is_empty())
+        let text = self.readme().and_then(|path| self.tree.text(path)).unwrap_or_default();
+        let hosts =
+            ["drive.google.com", "dropbox.com", "1drv.ms", "zenodo.org", "mega.nz", "pan.baidu.com", "onedrive"];
+        let gives = |line: &str| {
+            let line = line.to_lowercase();
+            let says = ["pretrained", "pre-trained", "weights", "checkpoint", "预训练"];
+            hosts.iter().any(|host| line.contains(host)) && says.iter().any(|word| line.contains(word))
+        };
+        !offered(text).is_empty() || text.lines().any(gives)
     }
 
     fn readme(&self) -> Option<&'t str> {
@@ -1030,14 +1038,15 @@ fn camera_at(words: &[Word]) -> Option<usize> {
 /// Marks the command of a file that the document links to, and does not fetch itself.
 const LINKED: &str = " #";
 
-/// Lets downloads of the document bring what a program lacks, at the place where it looks.
-fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)]) {
+/// Lets downloads of the document bring what a program lacks, at the place where it looks. `fetches_none` says that the
+/// program is known to fetch nothing itself.
+fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)], fetches_none: bool) {
     for (path, command) in downloads {
         let file = path.rsplit('/').next().unwrap_or(path);
         let found = filled.lacks.iter().position(|lack| {
             let (Lack::Weights(text) | Lack::Input(text) | Lack::Model(text)) = lack else { return false };
             // Programs fetch weights themselves that go by a mere name, unless the document fetches them.
-            text.rsplit('/').next() == Some(file) && (text.contains('/') || !command.ends_with(LINKED))
+            text.rsplit('/').next() == Some(file) && (fetches_none || text.contains('/') || !command.ends_with(LINKED))
         });
         let lack = found.map(|at| filled.lacks.remove(at));
         if let Some(Lack::Weights(text) | Lack::Input(text) | Lack::Model(text)) = lack {

@@ -150,7 +150,7 @@ fn score(draft: &Draft, order: usize) -> (f64, Vec<String>) {
         step(-0.3, "it only makes an object");
     }
     if draft.program.kind == Kind::ConsoleScript && draft.told_plainly {
-        step(0.04, "its first word says plainly what it does");
+        step(0.08, "its first word says plainly what it does");
     }
     if draft.program.kind == Kind::ConsoleScript {
         step(0.04, "it is a command that the package installs");

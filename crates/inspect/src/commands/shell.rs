@@ -155,10 +155,12 @@ fn strip_prompt(line: &str) -> Option<&str> {
     if line.starts_with('$') && line.chars().nth(1).is_some_and(|c| c.is_ascii_lowercase() || c == '.') {
         // `$python demo.py`: a prompt without its space, unless it is a variable.
         let rest = line.get(1..)?;
-        return ["python", "pip", "cd ", "bash ", "sh ", "git ", "./"]
-            .iter()
-            .any(|word| rest.starts_with(word))
-            .then_some(rest);
+        let known = ["python", "pip", "cd ", "bash ", "sh ", "git ", "./"].iter().any(|word| rest.starts_with(word));
+        // `$tool --input x`
+        let has_options = rest
+            .split_once(' ')
+            .is_some_and(|(name, tail)| tail.starts_with('-') && name.chars().all(|c| c.is_ascii_lowercase()));
+        return (known || has_options).then_some(rest);
     }
     let (head, rest) = line.split_once("$ ").or_else(|| line.split_once("# "))?;
     let is_prompt = head.len() < 60
@@ -508,6 +510,11 @@ mod tests {
             })
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_prompt_may_stand_without_its_space() {
+        check("$tool --input a.txt", &["tool --input a.txt"]);
     }
 
     #[test]

@@ -548,3 +548,32 @@ fn a_program_whose_table_leaves_its_model_empty_needs_one() {
     let files = [("README.md", readme), ("scripts/image_sample.py", MAIN), ("scripts/super_sample.py", other)];
     check(&files, &[], &["python scripts/image_sample.py --model_path /path/to/model.pt"]);
 }
+
+#[test]
+fn what_a_snippet_loads_is_fetched_from_the_link() {
+    let readme = "# X\n[net.pth](https://host.org/v1/net.pth)\n## Usage\n```python\nimport torch\nfrom model import Net\nnet = Net()\nnet.load_state_dict(torch.load('net.pth'))\nprint(net(torch.ones(1)))\n```\n";
+    let found = found(&[("README.md", readme), ("model.py", "")], &[], &[]);
+    let best = found.first().expect("a candidate");
+    assert_eq!(best.command.setup, ["wget -q -O net.pth https://host.org/v1/net.pth"], "{found:#?}");
+}
+
+#[test]
+fn what_a_program_demands_is_not_left_out() {
+    let source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--checkpoint_file', required=True)\nif __name__ == '__main__':\n    p.parse_args()\n";
+    let readme = "# X\n## Inference\n```\npython inference.py --checkpoint_file [checkpoint file path]\n```\n";
+    check(
+        &[("README.md", readme), ("inference.py", source)],
+        &[],
+        &["python inference.py --checkpoint_file '[checkpoint file path]'"],
+    );
+}
+
+#[test]
+fn weights_that_the_readme_gives_away_need_no_training() {
+    let lines = "## Train\n```\npython train.py\n```\n## Inference\n```\npython inference.py --checkpoint_file <checkpoint file>\n```\n";
+    let given = format!("# X\n[Pretrained models](https://drive.google.com/x)\n{lines}");
+    let own = format!("# X\n{lines}");
+    let [infer, train] = ["python inference.py --checkpoint_file '<checkpoint file>'", "python train.py"];
+    check(&[("README.md", &given), ("inference.py", MAIN), ("train.py", MAIN)], &[], &[infer, train]);
+    check(&[("README.md", &own), ("inference.py", MAIN), ("train.py", MAIN)], &[], &[train, infer]);
+}
