@@ -21,6 +21,7 @@ const MONTHS_UNTIL_WHEELS: i32 = 10;
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
     pub(crate) imports: BTreeMap<String, String>,
+    brings: BTreeMap<String, Vec<String>>,
     pub(crate) python: Vec<PythonRelease>,
     slim: Vec<SlimTags>,
     pub(crate) torch: Vec<TorchRelease>,
@@ -86,6 +87,7 @@ impl Tables {
     pub(crate) fn join(&mut self, mut matrix: Matrix) {
         self.packages.join(&mut matrix);
         self.imports.extend(matrix.imports);
+        self.brings.extend(matrix.brings);
         self.python.extend(matrix.python);
         self.slim.extend(matrix.slim);
         self.torch.extend(matrix.torch);
@@ -103,6 +105,11 @@ impl Tables {
     /// The distribution that brings this module, by its longest dotted prefix in the table.
     pub fn distribution_of_import(&self, module: &str) -> Option<&str> {
         longest_prefix(&self.imports, module).map(|(_, distribution)| distribution.as_str())
+    }
+
+    /// What a distribution (normalised name) installs along that asks something of the system.
+    pub fn brought_by(&self, distribution: &str) -> &[String] {
+        self.brings.get(distribution).map_or(&[], Vec::as_slice)
     }
 
     /// The newest minor release of Python that most libraries had wheels for on `date`: the one that was at least ten

@@ -760,6 +760,13 @@ pub fn context(plan: &Plan, imports: Option<&BTreeSet<String>>, knowledge: &Know
     for direct in &plan.pip.direct {
         distributions.entry(direct.name.clone()).or_default();
     }
+    if plan.lock.is_none() {
+        let declared: Vec<String> = distributions.keys().cloned().collect();
+        // Another build of the same library beside it does not keep it away: pip installs both.
+        for name in declared.iter().flat_map(|name| knowledge.tables().brought_by(name)) {
+            distributions.entry(name.clone()).or_default();
+        }
+    }
     for pin in plan.lock.iter().flat_map(|l| &l.requirements) {
         if let Some((name, version)) = pin.split_once("==") {
             distributions.insert(name.to_owned(), Some(version.to_owned()));
@@ -926,6 +933,18 @@ mod tests {
         files.push(("requirements.txt", "numpy\n"));
         let found = plan_of("2023-11-28", &files, &Overrides::default());
         assert!(!specs(&found).contains(&"timm==0.6.12"), "{:?}", specs(&found));
+    }
+
+    #[test]
+    fn what_a_declared_library_brings_along_has_its_needs_too() {
+        let apt = |requirements: &str| {
+            let files = [("README.md", README), ("demo.py", "x = 1"), ("requirements.txt", requirements)];
+            let plan = plan_of("2024-03-01", &files, &Overrides::default());
+            plan.apt.iter().map(|package| package.value.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(apt("invisible-watermark\n"), ["libgl1", "libglib2.0-0"]);
+        assert_eq!(apt("invisible-watermark\nopencv-python-headless\n"), ["libgl1", "libglib2.0-0"]);
+        assert_eq!(apt("opencv-python-headless\n"), [""; 0]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::pitfall::{Packages, date};
 pub struct Matrix {
     /// Importable top-level (or dotted) module -> distribution that brings it.
     pub imports: BTreeMap<String, String>,
+    /// Distribution (normalised name) -> distributions with needs of their own that it installs along.
+    pub brings: BTreeMap<String, Vec<String>>,
     /// Python's minor releases.
     pub python: Vec<PythonRelease>,
     /// Which suites the official slim images of a Python exist for.
