@@ -10,7 +10,7 @@ use super::program::{Program, Setting, Started, join, started};
 use super::recipes::Recipe;
 use super::samples::{Media, Samples, media_of, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
-use super::{cpu, curl, prompts, snippet, words};
+use super::{cpu, curl, prompts, short, snippet, words};
 use crate::documents::{self, Block, BlockForm};
 use crate::python::{self, Module, Sources};
 use crate::{Action, Evidence, Finding, Kind, Project, Question, Snippet, Tree};
@@ -859,14 +859,14 @@ impl<'t> Collector<'t> {
         let told_plainly = action == Action::Infer
             && filled.arguments.first().is_some_and(|word| classify::infers_plainly(&word.text));
         if action == Action::Train && program.kind != Kind::WebUi && program.kind != Kind::Notebook {
-            let mut changes = arguments::shorten(&mut filled.arguments, module);
+            let mut changes = short::shorten(&mut filled.arguments, module);
             filled.changes.append(&mut changes);
             program.kind = Kind::Train;
         }
         if action == Action::Infer {
-            filled.changes.append(&mut arguments::shorten_timesteps(&mut filled.arguments, module));
-            filled.changes.append(&mut arguments::one_sample(&mut filled.arguments, module));
-            filled.changes.append(&mut arguments::quieten(&mut filled.arguments, module, source));
+            filled.changes.append(&mut short::shorten_timesteps(&mut filled.arguments, module));
+            filled.changes.append(&mut short::one_sample(&mut filled.arguments, module));
+            filled.changes.append(&mut short::quieten(&mut filled.arguments, module, source));
         }
         if action == Action::Serve && matches!(program.kind, Kind::Script | Kind::Module | Kind::ConsoleScript) {
             program.kind = Kind::WebUi;

@@ -2,6 +2,7 @@
 
 use super::arguments::is_placeholder;
 use super::shell::Word;
+use super::words::option_name;
 use crate::python::{Argument, DeviceUse, Module};
 
 /// Options that turn a GPU on where they are given, or given as true.
@@ -49,7 +50,7 @@ pub(crate) fn without_gpu(arguments: &[Word], module: Option<&Module>) -> Option
     while let Some(word) = arguments.get(at) {
         at += 1;
         let (name, joined) = word.text.split_once('=').map_or((word.text.as_str(), None), |(n, v)| (n, Some(v)));
-        let plain = plain(name);
+        let plain = option_name(name);
         let is_option = name.starts_with('-') || joined.is_some() && DEVICES.contains(&plain.as_str());
         let next = arguments.get(at).filter(|next| joined.is_none() && !next.text.starts_with('-'));
         let value = joined.or_else(|| next.map(|next| next.text.as_str()));
@@ -102,7 +103,7 @@ fn switch<'m>(module: &'m Module, given: &[Word]) -> Option<(&'m str, Option<&'s
     };
     let options = || module.arguments.iter().filter(|argument| !argument.positional && !is_given(argument));
     let named = |argument: &'m Argument, list: &[&str]| {
-        argument.names.iter().find(|name| name.starts_with('-') && list.contains(&plain(name).as_str()))
+        argument.names.iter().find(|name| name.starts_with('-') && list.contains(&option_name(name).as_str()))
     };
     let off = options().filter(|argument| argument.is_flag).find_map(|argument| named(argument, &OFF));
     off.map(|name| (name.as_str(), None)).or_else(|| {
@@ -126,12 +127,6 @@ fn for_cpu(argument: &Argument) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// `--Use_GPU` and `trainer.use_gpu` as `use-gpu`.
-fn plain(name: &str) -> String {
-    let name = name.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
-    name.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 /// `cuda`, `gpu`, `cuda:0`.

@@ -55,15 +55,12 @@ fn package_modules(collector: &mut Collector<'_>) {
                 continue;
             }
             let name = format!("{package}.{stem}");
-            let program = Program {
-                kind: Kind::Module,
-                start: vec!["python".to_owned(), "-m".to_owned(), name.clone()],
+            let program = Program::bare(
+                Kind::Module,
+                vec!["python".to_owned(), "-m".to_owned(), name.clone()],
                 name,
-                entry: Some(path.to_owned()),
-                arguments: vec![],
-                workdir: String::new(),
-                changes: vec![],
-            };
+                Some(path.to_owned()),
+            );
             add(collector, program, false, Evidence::new(path, 0, "__main__"));
         }
     }
@@ -75,15 +72,7 @@ fn silent_scripts(collector: &mut Collector<'_>) {
     let at_root = tree.texts().map(|(path, _)| path).filter(|path| path.ends_with(".py") && !path.contains('/'));
     for path in at_root.filter(|path| !is_for_others(path)).take(MOST) {
         if collector.entry(path).is_some_and(|entry| entry.runs) {
-            let program = Program {
-                kind: Kind::Script,
-                start: vec!["python".to_owned(), shell::quote(path)],
-                name: path.to_owned(),
-                entry: Some(path.to_owned()),
-                arguments: vec![],
-                workdir: String::new(),
-                changes: vec![],
-            };
+            let program = Program::script(path);
             add(collector, program, false, Evidence::new(path, 0, path));
         }
     }
@@ -144,15 +133,7 @@ fn console_scripts(collector: &mut Collector<'_>, names: &[String], mentions: &s
                 Evidence::new(format!("{}setup.py", project.folder), 0, &format!("{name} = {target}"))
             });
             let evidence = Evidence::new(evidence.path, evidence.line, &format!("{name} = {target}"));
-            let program = Program {
-                kind: Kind::ConsoleScript,
-                start: vec![name.clone()],
-                name: name.clone(),
-                entry,
-                arguments: vec![],
-                workdir: String::new(),
-                changes: vec![],
-            };
+            let program = Program::bare(Kind::ConsoleScript, vec![name.clone()], name.clone(), entry);
             add(collector, program, is_mentioned(mentions, name), evidence);
         }
     }
@@ -167,15 +148,7 @@ fn declared_scripts(collector: &mut Collector<'_>, known: &[String], mentions: &
         if known.contains(path) || path.ends_with(".py") || !is_python_text(collector.tree, path) {
             continue;
         }
-        let program = Program {
-            kind: Kind::Script,
-            start: vec!["python".to_owned(), shell::quote(path)],
-            name: path.clone(),
-            entry: Some(path.clone()),
-            arguments: vec![],
-            workdir: String::new(),
-            changes: vec![],
-        };
+        let program = Program::script(path);
         add(collector, program, is_mentioned(mentions, name), Evidence::new(path.clone(), 0, name));
     }
 }
@@ -195,15 +168,12 @@ fn modules(collector: &mut Collector<'_>, names: &[String]) {
         if names.contains(&module) || !module.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.') {
             continue;
         }
-        let program = Program {
-            kind: Kind::Module,
-            start: vec!["python".to_owned(), "-m".to_owned(), module.clone()],
-            name: module,
-            entry: Some(path.clone()),
-            arguments: vec![],
-            workdir: String::new(),
-            changes: vec![],
-        };
+        let program = Program::bare(
+            Kind::Module,
+            vec!["python".to_owned(), "-m".to_owned(), module.clone()],
+            module,
+            Some(path.clone()),
+        );
         let evidence = Evidence::new(path, 0, "__main__.py");
         add(collector, program, false, evidence);
     }
@@ -283,15 +253,7 @@ fn scripts(collector: &mut Collector<'_>, known: &[String], mentions: &str) {
         if collector.entry(&path).is_none_or(|entry| !entry.runs) {
             continue;
         }
-        let program = Program {
-            kind: Kind::Script,
-            start: vec!["python".to_owned(), shell::quote(&path)],
-            name: path.clone(),
-            entry: Some(path.clone()),
-            arguments: vec![],
-            workdir: String::new(),
-            changes: vec![],
-        };
+        let program = Program::script(&path);
         let line = collector.tree.text(&path).and_then(|text| {
             text.lines()
                 .position(|line| line.contains("__main__"))

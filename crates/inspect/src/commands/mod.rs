@@ -18,6 +18,7 @@ mod rank;
 mod recipes;
 mod samples;
 mod shell;
+mod short;
 mod snippet;
 mod words;
 

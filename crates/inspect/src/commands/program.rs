@@ -37,6 +37,19 @@ pub(crate) struct Program {
     pub(crate) changes: Vec<String>,
 }
 
+impl Program {
+    /// A program that is run from the root, without arguments.
+    pub(crate) fn bare(kind: Kind, start: Vec<String>, name: String, entry: Option<String>) -> Self {
+        Self { kind, start, entry, name, arguments: vec![], workdir: String::new(), changes: vec![] }
+    }
+
+    /// A Python file that is run from the root, without arguments.
+    pub(crate) fn script(path: &str) -> Self {
+        let start = vec!["python".to_owned(), super::shell::quote(path)];
+        Self::bare(Kind::Script, start, path.to_owned(), Some(path.to_owned()))
+    }
+}
+
 /// Where a command stands.
 pub(crate) struct Setting<'a> {
     pub(crate) tree: &'a Tree,

@@ -23,6 +23,12 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
     found
 }
 
+/// An option's name without dashes, groups and spelling: `--Use_GPU` and `trainer.use_gpu` as `use-gpu`.
+pub(crate) fn option_name(name: &str) -> String {
+    let name = name.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
+    name.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
