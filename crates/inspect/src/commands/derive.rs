@@ -5,7 +5,7 @@ use super::arguments::demanded;
 use super::collect::{Collector, Origin};
 use super::program::{Program, is_python_text, module_file, notebook_program};
 use super::recipes;
-use super::shell::{self, Word};
+use super::shell::Word;
 use super::words::tokens;
 use crate::documents::{self, is_vendored};
 use crate::{Evidence, Kind};
