@@ -936,6 +936,22 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_kept_off_the_gpu_where_the_image_has_none() {
+        let readme = "# X\n\n## Inference\n\n```sh\npython demo.py --device cuda\n```\n";
+        let demo = "import argparse\nimport torch\np = argparse.ArgumentParser()\np.add_argument('--device', default='cuda', help='cuda or cpu')\n\
+                    a = p.parse_args()\nif __name__ == '__main__':\n    print(torch.ones(1).to(a.device))\n";
+        let main = |overrides: &Overrides| {
+            let plan = plan_of("2024-03-01", &[("README.md", readme), ("demo.py", demo)], overrides);
+            (plan.on_ngc(), plan.main.map(|main| (main.command.line, main.changes)).unwrap_or_default())
+        };
+        let (on_ngc, (line, changes)) = main(&Overrides::default());
+        assert_eq!((on_ngc, line.as_str()), (false, "python demo.py --device cpu"));
+        assert_eq!(changes, ["`--device cuda` set to `cpu`: the image has no GPU"]);
+        let (on_ngc, (line, changes)) = main(&Overrides { gpu: Some(true), ..Overrides::default() });
+        assert_eq!((on_ngc, line.as_str(), changes.len()), (true, "python demo.py --device cuda", 0));
+    }
+
+    #[test]
     fn what_a_declared_library_brings_along_has_its_needs_too() {
         let apt = |requirements: &str| {
             let files = [("README.md", README), ("demo.py", "x = 1"), ("requirements.txt", requirements)];
