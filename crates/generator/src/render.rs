@@ -350,6 +350,10 @@ fn cut_lines(snippet: &Snippet) -> Vec<String> {
         }
         add(cut);
     }
+    if !snippet.shown.is_empty() {
+        let shown: Vec<String> = snippet.shown.iter().map(|line| shell_quote(line)).collect();
+        add(format!("printf '%s\\n' {}", shown.join(" ")));
+    }
     lines.push(format!("echo '{}  {target}' | sha256sum --check --quiet -", snippet.sha256));
     lines
 }

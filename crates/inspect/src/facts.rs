@@ -370,6 +370,9 @@ pub struct Snippet {
     pub given: Vec<String>,
     /// The pieces of the document, in its order.
     pub parts: Vec<SnippetPart>,
+    /// Lines of ours that come last: they print what a program computes that prints nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<String>,
     /// SHA-256 of the whole program after cutting, as lower-case hex.
     pub sha256: String,
 }

@@ -24,6 +24,38 @@ pub(crate) struct Names {
     pub(crate) acts: bool,
     /// Does the program end with a definition, so that nothing is done with it?
     pub(crate) only_defines: bool,
+    /// What the last statement gives.
+    pub(crate) last: Last,
+}
+
+/// What the last statement of a program gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Last {
+    #[default]
+    Nothing,
+    /// A value to these names.
+    Names(Vec<String>),
+    /// A value that nobody keeps.
+    Value,
+}
+
+fn last(statements: &[Stmt]) -> Last {
+    let name = |target: &Expr| target.as_name_expr().map(|name| name.id.to_string());
+    match statements.last() {
+        Some(Stmt::Assign(assign)) => {
+            let names = match assign.targets.as_slice() {
+                [Expr::Tuple(tuple)] => tuple.elts.iter().map(name).collect::<Option<Vec<_>>>(),
+                [target] => name(target).map(|name| vec![name]),
+                _ => None,
+            };
+            names.map_or(Last::Nothing, |mut names| {
+                names.retain(|name| name != "_");
+                Last::Names(names)
+            })
+        }
+        Some(Stmt::Expr(expression)) if !expression.value.is_string_literal_expr() => Last::Value,
+        _ => Last::Nothing,
+    }
 }
 
 /// Reads a program.
@@ -33,6 +65,7 @@ pub(crate) fn names(text: &str) -> Names {
     if !found.is_valid {
         return found;
     }
+    found.last = last(&parsed.syntax().body);
     let mut bound: BTreeSet<&str> = BTreeSet::new();
     // Bodies of functions run later: what they use may be defined below them.
     let mut later: BTreeSet<&str> = BTreeSet::new();

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::arguments::{Lack, is_placeholder};
-use super::names::{Names, names};
+use super::names::{Last, Names, names};
 use super::program::join;
 use super::samples::{self, Media, Samples, media_of};
 use super::shell::quote;
 use super::words::tokens;
 use crate::documents::{Block, BlockForm};
-use crate::python::{Module, Value, parse};
+use crate::python::{Call, Module, Value, parse};
 use crate::{Snippet, SnippetPart, Tree};
 
 /// A program found in a document.
@@ -110,26 +110,53 @@ pub(crate) fn read(
         return None;
     }
     let parts: Vec<SnippetPart> = cuts.into_iter().flat_map(|cut| cut.parts).collect();
+    let module = parse(&text);
     let mut whole = text.clone();
-    if parts.iter().any(|part| part.prompt) {
+    let mut shown = Vec::new();
+    let is_session = parts.iter().any(|part| part.prompt);
+    let is_silent = !is_session && !module.calls.iter().any(shows);
+    if is_session || is_silent && names.last == Last::Value {
         given.splice(0..0, AS_SESSION.map(str::to_owned));
         whole.insert_str(0, &AS_SESSION.map(|line| format!("{line}\n")).concat());
-        changes.push("run statement by statement, as the session that it is: values are shown".to_owned());
+        let why =
+            if is_session { "as the session that it is: values are shown" } else { "so that its values are shown" };
+        changes.push(format!("run statement by statement, {why}"));
+    } else if let Last::Names(last) = &names.last
+        && is_silent
+        && !last.is_empty()
+    {
+        let line = format!(
+            "print(*(getattr(shown, \"shape\", shown) for shown in [{}] if shown is not None))",
+            last.join(", ")
+        );
+        whole.push_str(&format!("{line}\n"));
+        changes.push(format!("`{}` is printed at the end (the shape where it has one)", last.join("`, `")));
+        shown.push(line);
     }
     let snippet = Snippet {
         path: path.to_owned(),
         given,
         parts,
+        shown,
         sha256: Sha256::digest(whole.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
             hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
             hex
         }),
     };
-    let module = parse(&text);
     let mut found =
         Found { snippet, text, names, module, setup: vec![], changes, lacks: vec![], at_hand: 0, samples: ours };
     inputs(&mut found, tree, samples);
     Some(found)
+}
+
+/// Does this call show or keep something, by its name?
+fn shows(call: &Call) -> bool {
+    const WORDS: [&str; 22] = [
+        "debug", "display", "dump", "error", "export", "imshow", "imwrite", "info", "launch", "log", "play", "plot",
+        "pp", "pprint", "print", "render", "run", "save", "savefig", "serve", "show", "write",
+    ];
+    let method = call.method();
+    method == "to_csv" || tokens(method).iter().any(|word| WORDS.contains(&word.as_str()))
 }
 
 /// A program whose names are all defined.
@@ -541,6 +568,26 @@ mod tests {
         let found =
             snippets("README.rst", "Use::\n\n    >>> import a\n    >>> for x in a.b():\n    ...     print(x)\n    1\n");
         assert_eq!(found.first().map(|found| found.text.as_str()), Some("import a\nfor x in a.b():\n    print(x)\n"));
+    }
+
+    #[test]
+    fn what_a_silent_program_ends_with_is_shown() {
+        let only = |program: &str| {
+            snippets("README.md", &format!("Use:\n\n```python\nfrom a import b\n{program}\n```\n")).remove(0)
+        };
+        let shape = "print(*(getattr(shown, \"shape\", shown) for shown in [x, y] if shown is not None))";
+        let kept = only("x, _, y = b(b.c())");
+        assert_eq!((kept.snippet.shown.as_slice(), kept.snippet.given.len()), (&[shape.to_owned()][..], 0));
+        assert_eq!(kept.changes, ["`x`, `y` is printed at the end (the shape where it has one)"]);
+        let value = only("b(b.c())");
+        assert_eq!(
+            (value.snippet.shown.len(), value.snippet.given.as_slice()),
+            (0, &AS_SESSION.map(str::to_owned)[..])
+        );
+        for loud in ["print(b(b.c()))", "b(b.c()).save('x')", "x = b.c()\nb.save_all(x)"] {
+            let found = only(loud);
+            assert_eq!((found.snippet.shown.len(), found.snippet.given.len()), (0, 0), "{loud}");
+        }
     }
 
     #[test]
