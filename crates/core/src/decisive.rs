@@ -69,6 +69,10 @@ fn last_exception(lines: &[(usize, &str)]) -> Option<usize> {
     let after = lines.iter().enumerate().skip(head + 1);
     let mut ends = after.filter(|(_, (_, line))| !line.trim().is_empty() && indent(line) <= depth);
     let end = ends.next().map(|(at, _)| at)?;
+    // What executes a notebook repeats the exception of the cell at the end.
+    if lines.get(end).is_some_and(|(_, line)| line.contains("CellExecutionError")) {
+        return lines.iter().rposition(|(_, line)| expressions().exception.is_match(line)).or(Some(end));
+    }
     // `LookupError:` alone: what it says stands below, often in a frame of stars.
     let is_bare = |(_, line): &(usize, &str)| line.ends_with(':') && !line.trim().contains(' ');
     let says = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;
@@ -81,6 +85,7 @@ struct Expressions {
     tool: Regex,
     signal: Regex,
     of_a_child: Regex,
+    exception: Regex,
 }
 
 fn expressions() -> &'static Expressions {
@@ -101,6 +106,7 @@ fn expressions() -> &'static Expressions {
             of_a_child: regex(
                 r"CalledProcessError|Error compiling objects for extension|DistutilsExecError|SystemExit|CompileError|BackendUnavailable|subprocess-exited",
             ),
+            exception: regex(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit): \S"),
         }
     })
 }
@@ -127,6 +133,10 @@ mod tests {
         check(
             "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'x'\n\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\n  File \"b\"\nRuntimeError: it failed\nmore\n",
             "KeyError: 'x'",
+        );
+        check(
+            "Traceback (most recent call last):\n  File \"a\"\nnbconvert.CellExecutionError: An error occurred while executing the following cell:\n-----\nx = open(y)\n-----\n\nIndexError: too far\n\n",
+            "IndexError: too far",
         );
         check(
             "Traceback (most recent call last):\n  File \"a\"\nLookupError: \n*****\n  Resource 'punkt' not found.\n  Please\n",
