@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::commands::{asks_for_cpu, is_device_option};
 use crate::facts::{Evidence, Gpu, GpuNeed};
 use crate::python::follow::{Program, Weight};
 use crate::python::sources::{Found, Sources, has_ending, is_test, split};
@@ -68,32 +69,6 @@ const CUDA_ONLY_PARTS: [&str; 3] = ["_rasterization", "_rasterizer", "rasterize_
 /// Frameworks that take a GPU where there is one.
 const TAKES_GPU: [&str; 8] =
     ["torch", "jax", "flax", "diffusers", "transformers", "pytorch_lightning", "lightning", "ctranslate2"];
-
-/// Names of command line arguments by which a user chooses the device.
-const DEVICE_ARGUMENTS: [&str; 22] = [
-    "cpu",
-    "cpu-only",
-    "cpu-offload",
-    "cuda",
-    "device",
-    "devices",
-    "disable-cuda",
-    "force-cpu",
-    "gpu",
-    "gpu-id",
-    "gpu-ids",
-    "gpus",
-    "no-cuda",
-    "no-gpu",
-    "nocuda",
-    "nogpu",
-    "accelerator",
-    "use-cpu",
-    "use-cuda",
-    "use-gpu",
-    "enable-gpu",
-    "on-cpu",
-];
 
 /// What the files of a program say about its device.
 #[derive(Debug, Default)]
@@ -237,10 +212,7 @@ fn read(program: &Program<'_, '_>, command: &str) -> Signals {
             }
         }
         for argument in &file.module.arguments {
-            let chooses = argument.names.iter().any(|name| {
-                let name = name.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
-                DEVICE_ARGUMENTS.contains(&name.as_str())
-            }) && !chooses_sound(argument);
+            let chooses = argument.names.iter().any(|name| is_device_option(name)) && !chooses_sound(argument);
             if chooses && (own || own_folder.as_deref() == Some(split(&file.path).0)) {
                 signals.own_choice |= own && offers_cpu(argument);
                 signals.choices.push(program.evidence(file, argument.line));
@@ -444,14 +416,6 @@ fn imports_cuda_extension(program: &Program<'_, '_>, import: &crate::python::Imp
     let absent = |name: &str| program.sources.below(folder, name).is_none();
     (import.level > 0 || import.names.iter().any(|name| name == "_C"))
         && import.names.iter().any(|name| has(name) && absent(name))
-}
-
-/// Does the command choose the CPU?
-fn asks_for_cpu(command: &str) -> bool {
-    let words: Vec<&str> = command.split_whitespace().collect();
-    words.iter().any(|word| {
-        matches!(*word, "--cpu" | "--cpu-only" | "--no-cuda" | "--no_cuda" | "--use-cpu" | "--use_cpu" | "--device=cpu")
-    }) || words.windows(2).any(|pair| matches!(pair, ["--device" | "-d", "cpu"]))
 }
 
 /// What documents say.

@@ -370,16 +370,7 @@ fn from_documents(tree: &Tree, found: &mut Found) {
                 .iter()
                 .any(|word| words.contains(word));
             for url in urls(line) {
-                let shared = [
-                    "drive.google.com",
-                    "dropbox.com",
-                    "1drv.ms",
-                    "onedrive.live.com",
-                    "sharepoint.com",
-                    "zenodo.org/record",
-                ];
-                if is_weights_file(url) && is_weights_url(url) || about && shared.iter().any(|host| url.contains(host))
-                {
+                if is_weights_file(url) && is_weights_url(url) || about && is_shared(url) {
                     found.add(host_kind(url), url, Evidence::new(path, number + 1, line));
                 } else if about && let Some(id) = hub_id(url) {
                     found.add("hf", &id, Evidence::new(path, number + 1, line));
@@ -389,8 +380,23 @@ fn from_documents(tree: &Tree, found: &mut Found) {
     }
 }
 
+/// Does a link, or a line with one, lead to a place where people share files?
+pub(crate) fn is_shared(text: &str) -> bool {
+    let hosts = [
+        "drive.google.com",
+        "dropbox.com",
+        "1drv.ms",
+        "onedrive.live.com",
+        "sharepoint.com",
+        "zenodo.org/record",
+        "mega.nz",
+        "pan.baidu.com",
+    ];
+    hosts.iter().any(|host| text.contains(host))
+}
+
 /// The URLs of a line.
-fn urls(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn urls(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices("https://").map(|(at, _)| {
         let rest = line.get(at..).unwrap_or_default();
         let end = rest.find([' ', ')', ']', '"', '\'', '>', '<', '`', '|', '\\']).unwrap_or(rest.len());

@@ -120,9 +120,7 @@ pub(crate) fn action(clues: &Clues<'_>) -> (Action, f64, String) {
                 let weight = if bare.starts_with("is_train") { 3.0 } else { 2.0 };
                 vote(action, weight, format!("`--{bare}` is given"));
             }
-            let value = text.split_once('=').map(|(_, value)| value);
-            let value = value.or_else(|| clues.arguments.get(at + 1).map(|next| next.text.as_str()));
-            let value = value.and_then(|value| value.parse::<f64>().ok()).unwrap_or_default();
+            let value = value.parse::<f64>().unwrap_or_default();
             // A denoiser takes a thousand steps at most.
             let most = match bare.replace('-', "_").as_str() {
                 "epochs" | "num_epochs" => 0.0,

@@ -6,13 +6,15 @@ use std::rc::Rc;
 
 use super::arguments::{self, Filled, Lack, Surroundings};
 use super::classify::{self, Clues};
+use super::downloads::{self, Download};
 use super::program::{Program, Setting, Started, join, started};
 use super::recipes::Recipe;
-use super::samples::{Media, Samples, media_of, relative};
+use super::samples::{Media, Samples, relative};
 use super::shell::{self, Joint, Simple, Word, quote};
 use super::{cpu, curl, prompts, short, snippet, words};
 use crate::documents::{self, Block, BlockForm};
 use crate::python::{self, Module, Sources};
+use crate::weights::is_shared;
 use crate::{Action, Evidence, Finding, Kind, Project, Question, Snippet, Tree};
 
 /// Most questions to a server that are kept.
@@ -126,8 +128,8 @@ pub(super) struct Session {
     setup: Vec<String>,
     /// The Python of the document so far.
     snippets: snippet::Earlier,
-    /// What downloads of the document leave: path and the command that fetches it.
-    downloads: Vec<(String, String)>,
+    /// What the document fetches or links to.
+    downloads: Vec<Download>,
     /// Programs of the repository that fetch weights: name, folder and command.
     fetches: Vec<(String, String, String)>,
     /// A key that the text under these headings tells the reader to set.
@@ -244,7 +246,7 @@ impl<'t> Collector<'t> {
             _ => Depth::Part,
         };
         let lines: Vec<&str> = text.lines().collect();
-        let mut session = Session { downloads: offered(text), ..Session::default() };
+        let mut session = Session { downloads: downloads::linked(text), ..Session::default() };
         let before = self.drafts.len();
         for block in documents::blocks(path, text) {
             let origin = if block.form == BlockForm::Span {
@@ -405,11 +407,7 @@ impl<'t> Collector<'t> {
                     continue;
                 }
                 "wget" | "curl" | "gdown" => {
-                    if let Some((path, command)) = download(&simple.words)
-                        && let Some(path) = join(&session.workdir, &path)
-                    {
-                        session.downloads.push((path, command));
-                    }
+                    session.downloads.extend(downloads::fetched(&simple.words, &session.workdir));
                     continue;
                 }
                 _ => {}
@@ -673,7 +671,7 @@ impl<'t> Collector<'t> {
         let filmed = self.photographed(&mut program);
         let line = evidence(place.path, simple);
         let mut draft = self.draft(program, place.origin, place.headings, place.lead, &simple.comment, line);
-        downloaded(&mut draft.filled, &draft.program.workdir, &session.downloads, false);
+        downloads::bring(&mut draft.filled, &draft.program.workdir, &session.downloads, false);
         setup.append(&mut draft.filled.setup);
         setup.dedup();
         draft.filled.setup = setup;
@@ -941,7 +939,7 @@ impl<'t> Collector<'t> {
         block: &Block,
         origin: Origin,
         found: snippet::Found,
-        downloads: &[(String, String)],
+        downloads: &[Download],
     ) {
         let own =
             found.module.imports.iter().any(|import| {
@@ -983,7 +981,7 @@ impl<'t> Collector<'t> {
             lacks: found.lacks,
             samples: found.samples,
         };
-        downloaded(&mut filled, "", downloads, true);
+        downloads::bring(&mut filled, "", downloads, true);
         self.drafts.push(Draft {
             program,
             filled,
@@ -1010,14 +1008,12 @@ impl<'t> Collector<'t> {
     /// Does the README link to weights?
     pub(crate) fn offers_weights(&self) -> bool {
         let text = self.readme().and_then(|path| self.tree.text(path)).unwrap_or_default();
-        let hosts =
-            ["drive.google.com", "dropbox.com", "1drv.ms", "zenodo.org", "mega.nz", "pan.baidu.com", "onedrive"];
         let gives = |line: &str| {
             let line = line.to_lowercase();
             let says = ["pretrained", "pre-trained", "weights", "checkpoint", "预训练"];
-            hosts.iter().any(|host| line.contains(host)) && says.iter().any(|word| line.contains(word))
+            is_shared(&line) && says.iter().any(|word| line.contains(word))
         };
-        !offered(text).is_empty() || text.lines().any(gives)
+        !downloads::linked(text).is_empty() || text.lines().any(gives)
     }
 
     fn readme(&self) -> Option<&'t str> {
@@ -1035,70 +1031,11 @@ fn camera_at(words: &[Word]) -> Option<usize> {
     })
 }
 
-/// Marks the command of a file that the document links to, and does not fetch itself.
-const LINKED: &str = " #";
-
-/// Lets downloads of the document bring what a program lacks, at the place where it looks. `fetches_none` says that the
-/// program is known to fetch nothing itself.
-fn downloaded(filled: &mut Filled, workdir: &str, downloads: &[(String, String)], fetches_none: bool) {
-    for (path, command) in downloads {
-        let file = path.rsplit('/').next().unwrap_or(path);
-        let found = filled.lacks.iter().position(|lack| {
-            let (Lack::Weights(text) | Lack::Input(text) | Lack::Model(text)) = lack else { return false };
-            // Programs fetch weights themselves that go by a mere name, unless the document fetches them.
-            text.rsplit('/').next() == Some(file) && (fetches_none || text.contains('/') || !command.ends_with(LINKED))
-        });
-        let lack = found.map(|at| filled.lacks.remove(at));
-        if let Some(Lack::Weights(text) | Lack::Input(text) | Lack::Model(text)) = lack {
-            let place = if arguments::is_placeholder(&text) {
-                for word in filled.arguments.iter_mut().filter(|word| word.text == text) {
-                    filled.changes.push(format!("`{text}` replaced by `{file}`, which is fetched"));
-                    *word = Word::new(file);
-                }
-                file.to_owned()
-            } else {
-                relative(&join(workdir, &text).unwrap_or(text), workdir)
-            };
-            if let Some((folder, _)) = place.rsplit_once('/') {
-                filled.setup.push(format!("mkdir -p {}", quote(folder)));
-            }
-            filled.setup.push(command.trim_end_matches(LINKED).replace("{}", &quote(&place)));
-            filled.at_hand += 1;
-        }
-    }
-}
-
 /// Does this call train a model, by its name? `train()` without a word only sets a mode.
 fn is_training(call: &python::Call) -> bool {
     let given = call.arguments.first().or_else(|| call.keywords.first().map(|(_, value)| value));
     let mode = given.is_none_or(|value| matches!(value, python::Value::Bool(_)));
     call.method().starts_with("train_") || call.method() == "train" && !mode
-}
-
-/// Weights that the text links to: name of the file, and the command that fetches it to `{}`.
-fn offered(text: &str) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for (at, _) in text.match_indices("https://") {
-        let rest = text.get(at..).unwrap_or_default();
-        let end = rest.find(|c: char| c.is_whitespace() || "()[]<>\"'`|".contains(c)).unwrap_or(rest.len());
-        let url = rest.get(..end).unwrap_or_default().trim_end_matches(['.', ',', ';', ':']);
-        let name = url.split(['?', '#']).next().unwrap_or(url).rsplit('/').next().unwrap_or_default();
-        // A page about a file is not the file.
-        let url = if url.starts_with("https://huggingface.co/") {
-            url.replacen("/blob/", "/resolve/", 1)
-        } else if url.contains("/blob/") || url.contains("/tree/") {
-            continue;
-        } else {
-            url.to_owned()
-        };
-        if media_of(name) == Some(Media::Weights)
-            && !url.contains(['$', '{', '*'])
-            && found.iter().all(|(known, _)| known != name)
-        {
-            found.push((name.to_owned(), format!("wget -q -O {{}} {}{LINKED}", quote(&url))));
-        }
-    }
-    found
 }
 
 /// Is this a folder for weights, by its name?
@@ -1199,25 +1136,4 @@ fn split(word: &Word, was: &Word) -> Vec<Word> {
     let line = documents::Line { number: 1, text: format!("x {}", word.text) };
     let words = shell::commands(&[line]).into_iter().next().map(|simple| simple.words).unwrap_or_default();
     words.into_iter().skip(1).collect()
-}
-
-/// What a download leaves and how it is fetched, with `{}` for the place.
-fn download(words: &[Word]) -> Option<(String, String)> {
-    let url = words.iter().find(|word| word.text.contains("://") && !word.text.contains(['<', '$', '{']))?;
-    let after = |flag: &str| {
-        words.iter().position(|word| word.text == flag).and_then(|at| words.get(at + 1)).map(|word| word.text.clone())
-    };
-    let name = url.text.split(['?', '#']).next()?.rsplit('/').next()?.to_owned();
-    let tool = words.first()?.text.as_str();
-    let folder = after("-P").or_else(|| after("--directory-prefix"));
-    let (path, command) = match tool {
-        "wget" => (after("-O").unwrap_or(name), format!("wget -q -O {{}} {}", quote(&url.text))),
-        "curl" => (
-            after("-o").or_else(|| after("--output")).unwrap_or(name),
-            format!("curl -fsSL -o {{}} {}", quote(&url.text)),
-        ),
-        _ => (after("-O").or_else(|| after("--output")).unwrap_or(name), format!("gdown -O {{}} {}", quote(&url.text))),
-    };
-    let path = folder.map_or(path.clone(), |folder| format!("{}/{path}", folder.trim_end_matches('/')));
-    Some((path, command))
 }

@@ -38,6 +38,24 @@ const DEVICES: [&str; 11] = [
     "cuda-device",
 ];
 
+/// Does an option of this name choose the device?
+pub(crate) fn is_device_option(name: &str) -> bool {
+    let name = option_name(name);
+    let name = name.as_str();
+    ON.contains(&name) || OFF.contains(&name) || DEVICES.contains(&name) || name == "cpu-offload"
+}
+
+/// Does a command ask for the CPU?
+pub(crate) fn asks_for_cpu(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    words.iter().zip(words.iter().skip(1).chain([&""])).any(|(word, next)| {
+        let (name, value) = word.split_once('=').unwrap_or((word, next));
+        let plain = option_name(name);
+        let chooses = *word == "-d" || name.starts_with('-') && DEVICES.contains(&plain.as_str());
+        name.starts_with("--") && OFF.contains(&plain.as_str()) || chooses && value == "cpu"
+    })
+}
+
 /// The arguments without a GPU, and what changed. `None` where they say nothing about one, or ask for the CPU already.
 pub(crate) fn without_gpu(arguments: &[Word], module: Option<&Module>) -> Option<(Vec<Word>, Vec<String>)> {
     let declared = |name: &str| {

@@ -11,6 +11,7 @@ mod collect;
 mod cpu;
 mod curl;
 mod derive;
+mod downloads;
 mod names;
 mod program;
 mod prompts;
@@ -30,6 +31,7 @@ use collect::Origin;
 use crate::python::Sources;
 use crate::{Action, Candidate, Finding, Kind, Project, Tree};
 
+pub(crate) use cpu::{asks_for_cpu, is_device_option};
 pub use curl::asked;
 pub(crate) use rank::weigh_down;
 pub use samples::{OURS, SAMPLE_FOLDER, sample_for};

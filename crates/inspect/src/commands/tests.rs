@@ -453,10 +453,10 @@ fn a_snippet_that_trains_comes_after_one_that_only_generates() {
 
 #[test]
 fn a_snippet_that_does_nothing_with_its_objects_is_no_inference() {
-    let readme = "## Usage\n```python\nfrom mingpt import GPT\nconfig = GPT.get_default_config()\nmodel = GPT(config)\n```\n\
+    let readme = "## Usage\n```python\nfrom wren import GPT\nconfig = GPT.get_default_config()\nmodel = GPT(config)\n```\n\
                   See `demo.ipynb`.\n";
-    let notebook = "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"import mingpt\\n\", \"mingpt.run()\"]}]}";
-    let files = [("README.md", readme), ("mingpt/__init__.py", ""), ("demo.ipynb", notebook)];
+    let notebook = "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"import wren\\n\", \"wren.run()\"]}]}";
+    let files = [("README.md", readme), ("wren/__init__.py", ""), ("demo.ipynb", notebook)];
     let found = found(&files, &[], &[]);
     assert_eq!(found.first().map(|candidate| candidate.kind), Some(Kind::Notebook), "{found:#?}");
 }
@@ -464,7 +464,7 @@ fn a_snippet_that_does_nothing_with_its_objects_is_no_inference() {
 #[test]
 fn a_notebook_is_named_by_a_link_too() {
     let readme = "Tutorials: [basic](doc/Basic%20usage%2C%20two%20classes.ipynb)\n";
-    let notebook = "{\"cells\": [{\"cell_type\": \"code\", \"source\": \"import lime\"}]}";
+    let notebook = "{\"cells\": [{\"cell_type\": \"code\", \"source\": \"import fig\"}]}";
     let files =
         [("README.md", readme), ("doc/A sampling.ipynb", notebook), ("doc/Basic usage, two classes.ipynb", notebook)];
     let best = found(&files, &[], &[]).remove(0);
@@ -487,16 +487,16 @@ fn scripts_without_a_telling_name_are_better_than_nothing() {
 fn a_script_that_reads_what_lies_beside_its_folder_is_run_in_there() {
     let files = [
         ("README.md", "## Usage\n```\npython train.py\n```\n"),
-        ("pygcn/__init__.py", ""),
-        ("pygcn/train.py", MAIN),
-        ("pygcn/utils.py", "def load(path='../data/cora/'):\n    pass\n"),
+        ("walk/__init__.py", ""),
+        ("walk/train.py", MAIN),
+        ("walk/utils.py", "def load(path='../data/map/'):\n    pass\n"),
     ];
     let place = |opaque: &[&str]| {
         let found = found(&files, opaque, &[]);
         found.first().map(|best| (best.command.line.clone(), best.command.workdir.clone()))
     };
-    assert_eq!(place(&["data/cora/a.bin"]), Some(("python train.py".to_owned(), "pygcn".to_owned())));
-    assert_eq!(place(&[]), Some(("python pygcn/train.py".to_owned(), String::new())));
+    assert_eq!(place(&["data/map/a.bin"]), Some(("python train.py".to_owned(), "walk".to_owned())));
+    assert_eq!(place(&[]), Some(("python walk/train.py".to_owned(), String::new())));
 }
 
 #[test]
